@@ -1,0 +1,3 @@
+export * from './fake-backend.ts';
+export * from './fake-driver.ts';
+export * from './fake-plan.ts';
