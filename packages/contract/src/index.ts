@@ -14,3 +14,6 @@ export * from './run.ts';
 export * from './sandbox.ts';
 export * from './session.ts';
 export * from './token.ts';
+export * from './wire/hook.ts';
+export * from './wire/manifest.ts';
+export * from './wire/release.ts';
