@@ -25,6 +25,8 @@ export interface HookCall {
   /** Ledger doors for in-process hooks; each throws after the attempt has settled. */
   readonly doors: { readonly effects: EffectsApi; readonly shared: SharedApi; readonly leases: LeasesApi };
   readonly services: Partial<DriverServices>;
+  /** Takes the lines of an in-process hook as it writes them, so that they are there when it throws or hangs; `logs` of the answer is then empty. */
+  readonly onLog?: (line: { readonly at: number; readonly level: string; readonly message: string }) => void;
 }
 
 /** What came back, parsed and bounded but not judged yet. */
@@ -75,13 +77,15 @@ export interface ExtensionClient {
   hook(call: HookCall): Promise<HookAnswer>;
   release(call: ReleaseCall): Promise<ReleaseAnswer>;
   /** Null: not offered. */
-  list(signal: AbortSignal): Promise<ListAnswer | null>;
-  /** In process only: applies and releases shared things. */
-  readonly shared: SharedDefinitions | null;
+  list(signal: AbortSignal, services?: Partial<DriverServices>): Promise<ListAnswer | null>;
+  /** In process only: the functions of its effect kinds, called by the ledger. */
+  readonly effects: EffectFunctions | null;
+  /** In process only: the functions of its shared kinds. */
+  readonly shared: EffectFunctions | null;
 }
 
-/** Functions of shared things, by kind; in process only. */
-export interface SharedDefinitions {
+/** Functions of effects or of shared things, by kind; in process only. */
+export interface EffectFunctions {
   has(kind: string): boolean;
   apply(kind: string, call: { key: string; input: Json; idempotencyKey: string; signal: AbortSignal }, services: Partial<DriverServices>): Promise<Json>;
   release(

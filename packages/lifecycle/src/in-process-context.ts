@@ -1,0 +1,163 @@
+import { LIMITS } from '@tenon/vocabulary';
+import type { HookContext, HookInput, HookLog } from './context.ts';
+import { messageOf, storable, TenonError } from './errors.ts';
+import type { Json } from './json.ts';
+import { openDraft } from './plan/draft.ts';
+import type { HookAnswer, HookCall } from './ports/transport.ts';
+
+/** What a hook reads. Parts are made when first read: most hooks read few of them, and dispatch must stay cheap. */
+export class InProcessContext implements HookContext {
+  readonly #call: HookCall;
+  readonly #input: HookInput;
+  readonly log: HookLog;
+  #draft: ReturnType<typeof openDraft> | null = null;
+  #settled = false;
+
+  constructor(call: HookCall, log: HookLog) {
+    this.#call = call;
+    this.#input = call.input;
+    this.log = log;
+  }
+  get phase() {
+    return this.#input.phase;
+  }
+  get extension() {
+    return this.#input.extension;
+  }
+  get revision() {
+    return this.#input.revision;
+  }
+  get run() {
+    return this.#input.run;
+  }
+  get sandbox() {
+    return this.#input.sandbox;
+  }
+  get driver() {
+    return this.#input.driver;
+  }
+  get actor() {
+    return this.#input.actor;
+  }
+  get requestId() {
+    return this.#input.requestId;
+  }
+  // Records of the engine are shared by everything that reads them: a hook that writes to one must fail, not change them.
+  get template() {
+    return freezeDeep(this.#input.template);
+  }
+  get resources() {
+    return freezeDeep(this.#input.resources);
+  }
+  get gpu() {
+    return freezeDeep(this.#input.gpu);
+  }
+  get command() {
+    return freezeDeep(this.#input.command);
+  }
+  get claims() {
+    return freezeDeep(this.#input.claims);
+  }
+  get config() {
+    return freezeDeep(this.#input.config);
+  }
+  get requestConfig() {
+    return freezeDeep(this.#input.requestConfig);
+  }
+  get state() {
+    return freezeDeep(this.#input.state);
+  }
+  get shadow() {
+    return this.#input.shadow;
+  }
+  get dryRun() {
+    return this.#input.dryRun;
+  }
+  get failure() {
+    return this.#input.failure;
+  }
+  get plan(): Json {
+    if (!this.#draft) {
+      if (this.#settled) throw new TenonError('hook_failed', 'the plan cannot be read after the hook has settled: read it before the hook returns');
+      this.#draft = openDraft(this.#call.plan.value, { writable: this.#call.plan.open.length > 0 });
+    }
+    return this.#draft.draft as Json;
+  }
+  get planRevision() {
+    return this.#call.plan.revision;
+  }
+  get open() {
+    return this.#call.plan.open;
+  }
+  get signal() {
+    return this.#call.signal();
+  }
+  get traceparent() {
+    return this.#call.traceparent;
+  }
+  get effects() {
+    return this.#call.doors.effects;
+  }
+  get shared() {
+    return this.#call.doors.shared;
+  }
+  get leases() {
+    return this.#call.doors.leases;
+  }
+  get services() {
+    return this.#call.services;
+  }
+
+  /** The edited plan, or null where the hook changed nothing or could not. */
+  edit(): HookAnswer['edit'] {
+    if (!this.#draft || this.#call.plan.open.length === 0) return null;
+    const value: unknown = this.#draft.finish();
+    return value === this.#call.plan.value ? null : { kind: 'value', value };
+  }
+  settle(): void {
+    this.#settled = true;
+    this.#draft?.close();
+  }
+}
+
+/** The lines a hook writes, until the cap; then one line says that the rest is left out. */
+export class BoundedLog implements HookLog {
+  readonly lines: { at: number; level: string; message: string }[] = [];
+  readonly #now: () => number;
+  readonly #onLog: HookCall['onLog'];
+  #left: number;
+
+  constructor(options: { now: (() => number) | undefined; bytes: number | undefined; onLog: HookCall['onLog'] }) {
+    this.#now = options.now ?? Date.now;
+    this.#left = options.bytes ?? LIMITS.attemptLogBytes;
+    this.#onLog = options.onLog;
+  }
+  info(message: string): void {
+    this.#add('info', message);
+  }
+  warn(message: string): void {
+    this.#add('warn', message);
+  }
+  error(message: string): void {
+    this.#add('error', message);
+  }
+  #add(level: string, message: unknown): void {
+    if (this.#left <= 0) return;
+    const text = typeof message === 'string' ? storable(message) : messageOf(message);
+    this.#left -= Buffer.byteLength(text);
+    const line = {
+      at: this.#now(),
+      level: this.#left < 0 ? 'warn' : level,
+      message: this.#left < 0 ? 'further lines are left out: the log of one attempt is full' : text,
+    };
+    if (this.#onLog) this.#onLog(line);
+    else this.lines.push(line);
+  }
+}
+
+function freezeDeep<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const part of Object.values(value)) freezeDeep(part);
+  return value;
+}
