@@ -15,6 +15,7 @@ export interface FakeWorkload {
   reason: string | null;
   message: string | null;
   instance: string | null;
+  starts: number;
   log: string[];
 }
 

@@ -14,10 +14,10 @@ export type FakeBehaviour =
   | { readonly kind: 'fail'; readonly error?: TenonError }
   /** It happens, and then the call fails as if the line was cut; default `driver_unavailable`. */
   | { readonly kind: 'lost'; readonly error?: TenonError }
-  /** Waits, heeding the signal, then goes as `then` (ok). */
-  | { readonly kind: 'delay'; readonly ms: number; readonly then?: FakeBehaviour }
-  /** Waits for the gate, heeding the signal, then goes as `then` (ok). */
-  | { readonly kind: 'gate'; readonly gate: Promise<void>; readonly then?: FakeBehaviour }
+  /** Waits, heeding the signal, then goes as `next` (ok). */
+  | { readonly kind: 'delay'; readonly ms: number; readonly next?: FakeBehaviour }
+  /** Waits for the gate, heeding the signal, then goes as `next` (ok). */
+  | { readonly kind: 'gate'; readonly gate: Promise<void>; readonly next?: FakeBehaviour }
   /** Never answers until aborted; where `landsMs` is given it happens that long after the abort, unseen by the caller. */
   | { readonly kind: 'hang'; readonly landsMs?: number };
 
@@ -60,8 +60,8 @@ export interface FakeDriver extends Driver {
 }
 
 /**
- * The Driver port in memory, kind docker. A command `exit N` ends by itself at its start with code N, `print TEXT…` logs it and
- * stays, anything else stays until stopped.
+ * The Driver port in memory, kind docker. Of its commands `exit N` ends by itself at its start with code N; `print TEXT…`, `printenv NAME`
+ * and `count` (of starts) write a log line and stay; anything else stays until stopped.
  */
 export function fakeDriver(options: FakeDriverOptions = {}): FakeDriver {
   const backend = options.backend ?? fakeBackend();
@@ -96,7 +96,10 @@ export function fakeDriver(options: FakeDriverOptions = {}): FakeDriver {
     const instance = backend.nextInstance();
     Object.assign(workload, { state: 'running', ready: options.ownReadiness !== true, exitCode: null, reason: null, message: null, instance });
     const [verb, ...rest] = workload.plan.command;
+    workload.starts += 1;
     if (verb === 'print') workload.log.push(rest.join(' '));
+    if (verb === 'printenv') workload.log.push(workload.env[rest[0] ?? ''] ?? '');
+    if (verb === 'count') workload.log.push(String(workload.starts));
     backend.touch(workload.sandbox.id);
     if (verb === 'exit') backend.exit(workload.sandbox.id, Number(rest[0] ?? '0'));
     return instance;
@@ -125,6 +128,7 @@ export function fakeDriver(options: FakeDriverOptions = {}): FakeDriver {
       reason: null,
       message: null,
       instance: null,
+      starts: 0,
       log: [],
     };
     backend.put(workload);
@@ -246,10 +250,10 @@ async function behave<T>(call: FakeCallName, behaviour: FakeBehaviour, signal: A
       throw behaviour.error ?? new TenonError('driver_unavailable', `the answer of ${call} was lost`);
     case 'delay':
       await orAborted(call, signal, (done) => setTimeout(done, behaviour.ms));
-      return behave(call, behaviour.then ?? { kind: 'ok' }, signal, act);
+      return behave(call, behaviour.next ?? { kind: 'ok' }, signal, act);
     case 'gate':
       await orAborted(call, signal, (done) => void behaviour.gate.then(done));
-      return behave(call, behaviour.then ?? { kind: 'ok' }, signal, act);
+      return behave(call, behaviour.next ?? { kind: 'ok' }, signal, act);
     case 'hang':
       try {
         await orAborted(call, signal, () => undefined);
