@@ -12,3 +12,6 @@ export * from './ports/store.ts';
 export * from './ports/transport.ts';
 export * from './ports/vault.ts';
 export * from './records.ts';
+export * from './ports/cursor.ts';
+export * from './ports/storable-json.ts';
+export * from './run/events.ts';

@@ -32,3 +32,13 @@ export interface SharedThings {
   unlock(id: SharedId, token: number): Promise<void>;
   list(): Promise<readonly SharedThing[]>;
 }
+
+/** Thrown by a write whose lock is no longer the row's: another holder has it, and what stands is theirs to judge. */
+export class SharedLost extends Error {
+  readonly id: SharedId;
+  constructor(id: SharedId) {
+    super(`the lease of the shared ${id.kind} "${id.key}" of ${id.extension} was lost: another holder has it`);
+    this.name = 'SharedLost';
+    this.id = id;
+  }
+}
