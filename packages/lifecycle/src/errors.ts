@@ -19,6 +19,8 @@ export interface FailureContext {
   readonly hookCode?: string;
   /** For transport failures and hooks that ask for it: when to try again. */
   readonly retryAfterMs?: number;
+  /** For `forbidden`: the role that would be needed. */
+  readonly missingRole?: string;
   /** Values as they are now, for a lost race. */
   readonly current?: unknown;
 }
