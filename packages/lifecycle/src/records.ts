@@ -139,6 +139,8 @@ export interface ActiveExtension {
   readonly transport: TransportKind;
   readonly activationId: string | null;
   readonly order: number;
+  /** Always-on entries of a wrapper only: the wrapper's place in the chain, 0 for the innermost. They come before all others. */
+  readonly place?: number;
   readonly config: JsonObject;
   readonly requestConfig: JsonObject;
   readonly configDigest: string;
