@@ -78,7 +78,10 @@ export class InProcessContext implements HookContext {
   }
   get plan(): Json {
     if (!this.#draft) {
-      if (this.#settled) throw new TenonError('hook_failed', 'the plan cannot be read after the hook has settled: read it before the hook returns');
+      if (this.#settled)
+        throw new TenonError('point_closed', 'The plan was used after its hook had settled', {
+          hint: 'Await everything that touches ctx.plan before the hook returns.',
+        });
       this.#draft = openDraft(this.#call.plan.value, { writable: this.#call.plan.open.length > 0 });
     }
     return this.#draft.draft as Json;

@@ -15,3 +15,5 @@ export * from './records.ts';
 export * from './ports/cursor.ts';
 export * from './ports/storable-json.ts';
 export * from './run/events.ts';
+export * from './answered-json.ts';
+export * from './in-process.ts';
