@@ -1,0 +1,50 @@
+'use client';
+import { QueryClient } from '@tanstack/react-query';
+import type { AppRouter } from '@tenon/api/router';
+import { createTRPCClient, httpBatchLink, httpLink, splitLink } from '@trpc/client';
+import { createTRPCContext } from '@trpc/tanstack-react-query';
+
+/** The typed door to the API: `useTRPC()` makes the options of a query or mutation. */
+export const { TRPCProvider, useTRPC } = createTRPCContext<AppRouter>();
+
+const url = '/trpc';
+
+/** Reads that may take long or be large go alone, so that they hold up no batch. */
+const alone = new Set(['activations.preview', 'sandboxes.dryRun', 'sandboxes.plan', 'sandboxes.logs', 'runs.get', 'runs.attempts']);
+
+export function makeApiClient() {
+  return createTRPCClient<AppRouter>({
+    links: [
+      splitLink({
+        condition: (operation) => operation.type === 'mutation' || alone.has(operation.path),
+        true: httpLink({ url }),
+        false: httpBatchLink({ url, maxURLLength: 4000 }),
+      }),
+    ],
+  });
+}
+
+export function makeQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        // The event stream says when something changed; a refetch on focus would repeat it for every tab.
+        staleTime: 30_000,
+        refetchOnWindowFocus: false,
+        retry: (count, failure) => count < 2 && isTransient(failure),
+      },
+    },
+  });
+}
+
+/** Worth another try: no answer at all, or a server that says it is not ready. A refusal is final. */
+function isTransient(failure: unknown): boolean {
+  const status = statusOf(failure);
+  return status === null || status === 429 || status === 502 || status === 503 || status === 504;
+}
+
+function statusOf(failure: unknown): number | null {
+  if (typeof failure !== 'object' || failure === null || !('data' in failure)) return null;
+  const { data } = failure;
+  return typeof data === 'object' && data !== null && 'httpStatus' in data && typeof data.httpStatus === 'number' ? data.httpStatus : null;
+}

@@ -1,0 +1,106 @@
+'use client';
+import { Dialog as Base } from '@base-ui/react/dialog';
+import { X } from 'lucide-react';
+import { type ReactNode, useState } from 'react';
+import { Button, IconButton } from './button.tsx';
+import { cx } from './cx.ts';
+import { AreaField } from './field.tsx';
+
+interface SheetProps {
+  readonly open: boolean;
+  readonly onClose: () => void;
+  readonly title: ReactNode;
+  /** One line below the title: what changes into what. */
+  readonly lede?: ReactNode;
+  readonly footer?: ReactNode;
+  readonly width?: 'narrow' | 'wide';
+  readonly children: ReactNode;
+}
+
+/** A dialog is for a change: facts first, then the reason, then the button that names its result. */
+export function Sheet({ open, onClose, title, lede, footer, width = 'narrow', children }: SheetProps) {
+  return (
+    <Base.Root
+      open={open}
+      disablePointerDismissal
+      onOpenChange={(next) => {
+        if (!next) onClose();
+      }}
+    >
+      <Base.Portal>
+        <Base.Backdrop className="fixed inset-0 z-30 bg-scrim transition-opacity duration-200 data-[ending-style]:opacity-0 data-[starting-style]:opacity-0" />
+        <Base.Viewport className="fixed inset-0 z-40 grid place-items-center md:p-6">
+          <Base.Popup
+            className={cx(
+              'flex h-dvh w-screen flex-col overflow-hidden bg-surface shadow-dialog transition-opacity duration-200 data-[ending-style]:opacity-0 data-[starting-style]:opacity-0 md:h-auto md:max-h-[calc(100dvh-3rem)] md:w-full md:rounded-xl md:border md:border-rule',
+              width === 'wide' ? 'md:max-w-272' : 'md:max-w-140',
+            )}
+          >
+            <header className="flex items-start gap-3 border-b border-hairline px-3 pt-4 pb-3 md:px-5">
+              <div className="min-w-0 flex-1">
+                <Base.Title className="text-lg font-semibold">{title}</Base.Title>
+                {lede ? <div className="mt-0.5 text-ink2">{lede}</div> : null}
+              </div>
+              <Base.Close render={<IconButton label="Close" icon={X} />} />
+            </header>
+            <div className="min-h-0 flex-1 overflow-y-auto">{children}</div>
+            {footer ? <footer className="flex flex-wrap items-center gap-2 border-t border-hairline bg-raised px-3 py-3 md:px-5">{footer}</footer> : null}
+          </Base.Popup>
+        </Base.Viewport>
+      </Base.Portal>
+    </Base.Root>
+  );
+}
+
+interface ReasonProps {
+  readonly open: boolean;
+  readonly onClose: () => void;
+  readonly title: string;
+  /** What will happen, before it does. */
+  readonly facts: ReactNode;
+  /** The button names the result: "Stop demo". */
+  readonly confirm: string;
+  readonly danger?: boolean;
+  /** Whether a reason must be given. */
+  readonly reason: 'required' | 'optional' | 'none';
+  readonly busy?: boolean;
+  readonly problem?: ReactNode;
+  readonly onConfirm: (reason: string) => void;
+  readonly extra?: ReactNode;
+}
+
+/** Confirms one change, with the reason that goes to the audit record. */
+export function ConfirmSheet({ open, onClose, title, facts, confirm, danger, reason, busy, problem, onConfirm, extra }: ReasonProps) {
+  const [text, setText] = useState('');
+  const missing = reason === 'required' && text.trim() === '' ? 'Say why first: the reason goes to the audit record.' : null;
+  return (
+    <Sheet
+      open={open}
+      onClose={onClose}
+      title={title}
+      footer={
+        <>
+          <span className="flex-1" />
+          <Button onClick={onClose}>Cancel</Button>
+          <Button look={danger ? 'danger' : 'primary'} denied={missing} {...(busy === undefined ? {} : { busy })} onClick={() => onConfirm(text.trim())}>
+            {confirm}
+          </Button>
+        </>
+      }
+    >
+      <div className="grid gap-3 px-3 py-4 md:px-5">
+        <div className="grid gap-2 text-ink2">{facts}</div>
+        {extra}
+        {reason === 'none' ? null : (
+          <AreaField
+            label="Reason"
+            note={reason === 'required' ? 'required, goes to the audit record' : 'goes to the audit record'}
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+          />
+        )}
+        {problem}
+      </div>
+    </Sheet>
+  );
+}
