@@ -1,0 +1,63 @@
+import type { Phase } from '@tenon/vocabulary';
+import { storable } from '../errors.ts';
+import type { Json } from '../json.ts';
+import type { HookAnswer } from '../ports/transport.ts';
+import { applyChanges } from './apply-changes.ts';
+import { diffPlan } from './diff.ts';
+import { guardChanges } from './guard.ts';
+import type { Author, Override, Owners } from './owners.ts';
+import { applyPatches, type PatchLimits } from './patch.ts';
+import type { AuthoredChange, PlanSchema } from './plan.ts';
+import { openPoints } from './points.ts';
+import { checkSecretRefs } from './secrets.ts';
+
+export interface FoldInput {
+  readonly before: Json;
+  readonly edit: HookAnswer['edit'];
+  readonly schema: PlanSchema;
+  readonly phase: Phase;
+  /** Names of the points that the hook declared, required and optional. */
+  readonly declared: readonly string[];
+  readonly owners: Owners;
+  readonly author: Author;
+  /** What both the manifest and the activation allow. */
+  readonly overrides: readonly Override[];
+  /** The hook's own message. */
+  readonly reason: string | null;
+  readonly limits?: PatchLimits;
+}
+
+export interface Folded {
+  readonly value: Json;
+  readonly changes: readonly AuthoredChange[];
+  readonly owners: Owners;
+}
+
+/**
+ * The one path by which a hook's answer, draft or patches, becomes the next revision: compare, guard, secrets, owners, apply. All of it
+ * or nothing: on any error `before` and `owners` are as they were. The edit of a draft costs what it touched, not what the plan holds.
+ */
+export function foldEdit(input: FoldInput): Folded {
+  const { before, edit, schema, phase, author } = input;
+  if (edit === null) return { value: before, changes: [], owners: input.owners };
+  const after = edit.kind === 'patches' ? applyPatches(before, edit.patches, input.limits) : edit.value;
+  const changes = diffPlan(before, after, schema, input.limits);
+  if (changes.length === 0) return { value: before, changes: [], owners: input.owners };
+  guardChanges({ changes, before, schema, phase, open: openPoints(input.declared, schema, phase), extension: author.extension });
+  checkSecretRefs({ before, changes, schema });
+  const owners = input.owners.clone();
+  const overrode = owners.claim(changes, author, input.overrides);
+  const by = { extension: author.extension, revision: author.revision, phase: author.phase };
+  const reason = oneLine(input.reason);
+  return {
+    value: applyChanges(before, changes, schema),
+    changes: changes.map((change, i) => ({ ...change, by, reason, overrode: overrode[i] ?? null })),
+    owners,
+  };
+}
+
+function oneLine(reason: string | null): string | null {
+  if (reason === null) return null;
+  const line = storable(reason.slice(0, 8192).replace(/\s+/gu, ' ').trim(), 500);
+  return line === '' ? null : line;
+}
