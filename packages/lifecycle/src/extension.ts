@@ -68,7 +68,7 @@ export type EffectServices = HookContext['services'];
 export type HookContextOf<Plan> = Omit<HookContext, 'plan'> & { readonly plan: Plan };
 
 /** A hook of an in-process extension: edits `ctx.plan` where the phase lets it, and answers, or throws. */
-export type HookFunction<Plan = Json> = (ctx: HookContextOf<Plan>) => Promise<HookReply | undefined | void> | HookReply | undefined | void;
+export type HookFunction<Plan = Json> = (ctx: HookContextOf<Plan>) => Promise<HookReply | undefined> | Promise<void> | HookReply | undefined | void;
 
 /** What an in-process hook may answer; nothing at all means ok. */
 export interface HookReply {
