@@ -33,6 +33,7 @@ export * from './records.ts';
 export * from './registry/activation.ts';
 export * from './registry/activation-rules.ts';
 export * from './registry/capabilities.ts';
+export * from './registry/claims.ts';
 export * from './registry/config-schema.ts';
 export * from './registry/config-scope.ts';
 export * from './registry/failure-policy.ts';
