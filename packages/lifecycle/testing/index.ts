@@ -6,3 +6,5 @@ export * from './memory-pools.ts';
 export * from './memory-shared.ts';
 export * from './memory-store.ts';
 export * from './memory-vault.ts';
+export * from './transport-builders.ts';
+export * from './transport-conformance.ts';

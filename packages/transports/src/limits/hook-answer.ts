@@ -33,7 +33,8 @@ export function judgeHookAnswer(value: unknown, call: HookCall, who: string, lim
     message: answer.message === null ? null : storable(answer.message),
     resourceExhausted: answer.resourceExhausted,
     retryAfterMs: answer.retryAfterMs,
-    edit: answer.patches.length === 0 ? null : { kind: 'patches', patches: answer.patches },
+    // Only a hook that agrees changes anything.
+    edit: answer.result !== 'ok' || answer.patches.length === 0 ? null : { kind: 'patches', patches: answer.patches },
     effects: answer.effects,
     state: answer.state,
     warnings: answer.warnings.map((warning) => storable(warning)),
