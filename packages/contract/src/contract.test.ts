@@ -46,7 +46,8 @@ describe('the contract', () => {
       config: {},
       grant: null,
     });
-    expect(ExtensionBody.safeParse({ manifest: {}, transport: { kind: 'http', url: 'http://127.0.0.1:9000', secret: 'x' } }).success).toBe(true);
+    const manifest = { contract: 'tenon.dev/extension/v1', name: 'n', revision: '1.0.0', activation: { mode: 'global' }, hooks: [] };
+    expect(ExtensionBody.safeParse({ manifest, transport: { kind: 'http', url: 'http://127.0.0.1:9000', secret: 'x' } }).success).toBe(true);
   });
 
   it('fills in what a short create leaves out', () => {

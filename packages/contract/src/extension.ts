@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Flag, paging } from './list.ts';
 import { Count, JsonMembers, Reason, Time } from './primitives.ts';
 import { PhaseName } from './problem.ts';
+import { Manifest } from './wire/manifest.ts';
 
 /** A hook as declared, every default filled in. */
 export const HookView = z.object({
@@ -75,7 +76,7 @@ export const TransportBody = z.discriminatedUnion(
 export type TransportBody = z.infer<typeof TransportBody>;
 
 /** Registers an extension, or a new revision of one. */
-export const ExtensionBody = z.strictObject({ manifest: JsonMembers, transport: TransportBody });
+export const ExtensionBody = z.strictObject({ manifest: Manifest, transport: TransportBody });
 export type ExtensionBody = z.infer<typeof ExtensionBody>;
 
 export const KillSwitchBody = z.strictObject({ on: z.boolean(), reason: Reason });

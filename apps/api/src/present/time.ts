@@ -1,0 +1,5 @@
+/** ISO 8601 UTC with milliseconds. */
+export const iso = (ms: number): string => new Date(ms).toISOString();
+export const isoOrNull = (ms: number | null): string | null => (ms === null ? null : iso(ms));
+/** A caller's ISO time as epoch milliseconds. */
+export const epoch = (text: string): number => Date.parse(text);
