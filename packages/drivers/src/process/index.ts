@@ -1,0 +1,3 @@
+export type { ProcessDriverOptions } from './config.ts';
+export { processDriver } from './driver.ts';
+export type { ProcessPlan } from './planner.ts';
