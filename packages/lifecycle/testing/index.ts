@@ -6,7 +6,7 @@ export * from './memory-pools.ts';
 export * from './memory-shared.ts';
 export * from './memory-store.ts';
 export * from './memory-vault.ts';
-export * from './store-builders.ts';
+export type { StoreBench } from './store-builders.ts';
 export * from './store-conformance.ts';
 export * from './transport-builders.ts';
 export * from './transport-conformance.ts';
