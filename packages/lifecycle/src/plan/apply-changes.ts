@@ -74,26 +74,32 @@ function applyToList(list: KeyedList, key: string, change: Change): void {
 function parentOf(work: Work, path: readonly string[], change: Change): JsonObject | KeyedList {
   let parent: JsonObject | KeyedList | null = null;
   for (let depth = 0; depth < path.length; depth += 1) {
-    const here = path.slice(0, depth);
     const key = depth === 0 ? null : (path[depth - 1] ?? '');
     if (key !== null && isForbiddenKey(key)) throw misfit(change, `${JSON.stringify(key)} never resolves`);
-    const value = stepInto(work, parent, key, here, change);
+    const value = stepInto(work, parent, key, path, depth, change);
     const own: Json = work.own.has(value) ? value : Array.isArray(value) ? [...value] : { ...value };
     if (own !== value) place(work, parent, key, own);
-    parent = ownContainer(work, own, here, change);
+    parent = ownContainer(work, own, path, depth, change);
   }
   if (parent === null || isForbiddenKey(path.at(-1) ?? '')) throw misfit(change, 'this key never resolves');
   return parent;
 }
 
-function stepInto(work: Work, parent: JsonObject | KeyedList | null, key: string | null, here: readonly string[], change: Change): JsonObject | Json[] {
+function stepInto(
+  work: Work,
+  parent: JsonObject | KeyedList | null,
+  key: string | null,
+  path: readonly string[],
+  depth: number,
+  change: Change,
+): JsonObject | Json[] {
   let value: Json | undefined;
   if (parent === null || key === null) value = work.root;
   else if (parent instanceof KeyedList) value = parent.get(parent.find(key));
   else if (Object.hasOwn(parent, key)) value = parent[key];
   if (value === undefined && change.op === 'add' && parent !== null && key !== null && !(parent instanceof KeyedList)) {
     // An absent parent comes with its first member: a list where the schema knows one, else an object.
-    const made: JsonObject | Json[] = listRuleAt(work.schema, here) === null ? {} : [];
+    const made: JsonObject | Json[] = listRuleAt(work.schema, path.slice(0, depth)) === null ? {} : [];
     parent[key] = made;
     work.own.set(made, null);
     return made;
@@ -108,13 +114,14 @@ function place(work: Work, parent: JsonObject | KeyedList | null, key: string | 
   else parent[key] = own;
 }
 
-function ownContainer(work: Work, own: JsonObject | Json[], here: readonly string[], change: Change): JsonObject | KeyedList {
+function ownContainer(work: Work, own: JsonObject | Json[], path: readonly string[], depth: number, change: Change): JsonObject | KeyedList {
   const known = work.own.get(own);
   if (known instanceof KeyedList) return known;
   if (!Array.isArray(own)) {
     work.own.set(own, null);
     return own;
   }
+  const here = path.slice(0, depth);
   const rule = listRuleAt(work.schema, here);
   if (rule === null) throw misfit(change, 'a list without keys is changed only as a whole');
   const list = new KeyedList(own, rule, here);

@@ -1,6 +1,6 @@
 import { TenonError } from '../errors.ts';
 import { isObject, type Json, type JsonObject } from '../json.ts';
-import { type ByteBudget, byteBudget, checkKey, copyAt, dataOf, isPlain, type JsonLimits } from './json-guard.ts';
+import { type ByteBudget, byteBudget, checkKey, checkText, copyAt, dataOf, isPlain, type JsonLimits } from './json-guard.ts';
 import { elementKey, equalJson, isLeafObject, listRuleAt } from './keyed.ts';
 import type { Change, ListRule, PlanSchema } from './plan.ts';
 import { formatPointer } from './pointer.ts';
@@ -10,9 +10,14 @@ import { formatPointer } from './pointer.ts';
  * touched. Every `after` is a copy of its own. Throws `patch_invalid` or `patch_too_large` where the new value cannot stand in a plan.
  */
 export function diffPlan(before: Json, after: unknown, schema: PlanSchema, limits: JsonLimits = {}): readonly Change[] {
-  const differ: Differ = { schema, limits, budget: byteBudget(limits), changes: [] };
+  return comparePlans(before, after, schema, limits).changes;
+}
+
+/** The same, and whether a keyed list was among what was touched: its order in `after` need not be the one that the changes lead to. */
+export function comparePlans(before: Json, after: unknown, schema: PlanSchema, limits: JsonLimits = {}): { changes: readonly Change[]; lists: boolean } {
+  const differ: Differ = { schema, limits, budget: byteBudget(limits), changes: [], lists: false };
   compare(differ, before, after, []);
-  return differ.changes;
+  return differ;
 }
 
 /** Compares any two stored revisions of a plan. */
@@ -23,12 +28,14 @@ interface Differ {
   readonly limits: JsonLimits;
   readonly budget: ByteBudget;
   readonly changes: Change[];
+  lists: boolean;
 }
 
 function compare(differ: Differ, before: Json, after: unknown, path: string[]): void {
   if (before === after) return;
   if (Array.isArray(before) && Array.isArray(after)) {
     const rule = listRuleAt(differ.schema, path);
+    differ.lists = true;
     if (rule !== null) compareKeyed(differ, before, after, rule, path);
     else compareLeaf(differ, before, after, path);
   } else if (isObject(before) && isObject(after) && isPlain(after) && !isSecret(before) && !isSecret(after)) {
@@ -46,36 +53,39 @@ function compareLeaf(differ: Differ, before: Json, after: unknown, path: string[
 }
 
 function compareObjects(differ: Differ, before: JsonObject, after: { [key: string]: unknown }, path: string[]): void {
-  for (const key of Object.keys(before)) {
+  const keys = Object.keys(before);
+  let kept = 0;
+  for (const key of Reflect.ownKeys(after)) {
+    if (typeof key === 'symbol') copyAt(after, path, differ.limits, differ.budget);
+    else if (compareMember(differ, before, after, key, path)) kept += 1;
+  }
+  if (kept === keys.length) return;
+  for (const key of keys) {
     const old = before[key];
     if (old !== undefined && !Object.hasOwn(after, key)) {
       differ.changes.push({ op: 'remove', path: formatPointer([...path, key]), before: old });
     }
   }
-  for (const key of Reflect.ownKeys(after)) {
-    if (typeof key === 'symbol') copyAt(after, path, differ.limits, differ.budget);
-    else compareMember(differ, before, after, key, path);
-  }
 }
 
-function compareMember(differ: Differ, before: JsonObject, after: { [key: string]: unknown }, key: string, path: string[]): void {
-  checkKey(key, path);
+/** Answers whether the member stood before. */
+function compareMember(differ: Differ, before: JsonObject, after: { [key: string]: unknown }, key: string, path: string[]): boolean {
   const old = Object.hasOwn(before, key) ? before[key] : undefined;
-  if (old !== undefined && old === after[key]) return;
+  if (old !== undefined && old === after[key]) return true;
+  checkKey(key, path);
   path.push(key);
   const value = dataOf(after, key, path);
-  if (old === undefined) addLeaves(differ, copyAt({ [key]: value }, path.slice(0, -1), differ.limits, differ.budget), key, path);
-  else compare(differ, old, value, path);
+  if (old === undefined) {
+    checkText(key, path, differ.budget);
+    addValue(differ, copyAt(value, path, differ.limits, differ.budget), path);
+  } else {
+    compare(differ, old, value, path);
+  }
   path.pop();
+  return old !== undefined;
 }
 
 /** An added subtree is one change a leaf and a keyed element: each has an owner of its own. */
-function addLeaves(differ: Differ, holder: Json, key: string, path: string[]): void {
-  // The holder was copied together with its key, so that the key's text is checked as well.
-  const value = isObject(holder) ? holder[key] : undefined;
-  if (value !== undefined) addValue(differ, value, path);
-}
-
 function addValue(differ: Differ, value: Json, path: string[]): void {
   if (Array.isArray(value)) {
     const rule = listRuleAt(differ.schema, path);

@@ -3,7 +3,8 @@ import { storable } from '../errors.ts';
 import type { Json } from '../json.ts';
 import type { HookAnswer } from '../ports/transport.ts';
 import { applyChanges } from './apply-changes.ts';
-import { diffPlan } from './diff.ts';
+import { comparePlans } from './diff.ts';
+import { isDraftResult } from './draft.ts';
 import { guardChanges } from './guard.ts';
 import type { Author, Override, Owners } from './owners.ts';
 import { applyPatches, type PatchLimits } from './patch.ts';
@@ -41,7 +42,7 @@ export function foldEdit(input: FoldInput): Folded {
   const { before, edit, schema, phase, author } = input;
   if (edit === null) return { value: before, changes: [], owners: input.owners };
   const after = edit.kind === 'patches' ? applyPatches(before, edit.patches, input.limits) : edit.value;
-  const changes = diffPlan(before, after, schema, input.limits);
+  const { changes, lists } = comparePlans(before, after, schema, input.limits);
   if (changes.length === 0) return { value: before, changes: [], owners: input.owners };
   guardChanges({ changes, before, schema, phase, open: openPoints(input.declared, schema, phase), extension: author.extension });
   checkSecretRefs({ before, changes, schema });
@@ -50,7 +51,8 @@ export function foldEdit(input: FoldInput): Folded {
   const by = { extension: author.extension, revision: author.revision, phase: author.phase };
   const reason = oneLine(input.reason);
   return {
-    value: applyChanges(before, changes, schema),
+    // A draft's own result is the same plan, except for the order of lists that it touched.
+    value: !lists && isDraftResult(after) ? (after as Json) : applyChanges(before, changes, schema),
     changes: changes.map((change, i) => ({ ...change, by, reason, overrode: overrode[i] ?? null })),
     owners,
   };

@@ -123,7 +123,8 @@ export function checkKey(key: string, path: readonly string[]): void {
   }
 }
 
-function checkText(text: string, path: readonly string[], budget: ByteBudget): void {
+/** Refuses text that cannot be stored, and counts it. */
+export function checkText(text: string, path: readonly string[], budget: ByteBudget): void {
   if (text.length > budget.left) throw tooLarge(budget.limit, path);
   if (text.includes('\0')) throw refuse(path, 'a NUL character cannot be stored');
   if (!text.isWellFormed()) throw refuse(path, 'a lone surrogate cannot be stored', 'The text is cut in the middle of a character; send well-formed Unicode.');
