@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import type { LookupFunction } from 'node:net';
 import { WireListAnswer, Manifest as WireManifest, WireReleaseAnswer } from '@tenon/contract';
-import type { ExtensionClient, HookCall, Manifest, ReleaseCall, RevisionRecord, Transport } from '@tenon/lifecycle';
+import type { ExtensionClient, HookCall, Manifest, ReleaseAnswer, ReleaseCall, RevisionRecord, Transport } from '@tenon/lifecycle';
 import { TenonError } from '@tenon/lifecycle';
 import { CONTRACT_VERSION, isPhase } from '@tenon/vocabulary';
 import { Pool } from 'undici';
@@ -72,9 +73,9 @@ function poolTo(target: Target): Pool {
   const { pinned } = target;
   if (!pinned) return new Pool(originOf(target), common);
   // No resolver is asked: a name that was judged as loopback cannot be made to lead elsewhere afterwards.
-  const lookup = (_host: string, query: { all?: boolean }, done: (error: null, address: unknown, family?: number) => void) =>
-    query.all ? done(null, pinned) : done(null, pinned[0]?.address, pinned[0]?.family);
-  return new Pool(originOf(target), { ...common, connect: { lookup: lookup as never, autoSelectFamily: true } as never });
+  const [first] = pinned;
+  const lookup: LookupFunction = (_host, query, done) => (query.all ? done(null, [...pinned]) : done(null, first.address, first.family));
+  return new Pool(originOf(target), { ...common, autoSelectFamily: true, connect: { lookup } });
 }
 
 interface HttpClientParts {
@@ -94,9 +95,6 @@ interface Call {
   readonly traceparent?: string;
 }
 
-/** `missing`: the path was answered with 404, that is, the extension does not offer it. */
-type Answered = { readonly missing: false; readonly value: unknown } | { readonly missing: true };
-
 class HttpClient implements ExtensionClient {
   readonly effects = null;
   readonly shared = null;
@@ -108,63 +106,58 @@ class HttpClient implements ExtensionClient {
   }
 
   async describe(signal: AbortSignal): Promise<Manifest> {
-    const who = this.#who('/v1/describe');
-    const answer = await this.#call({ path: '/v1/describe', body: {}, deadlineMs: this.#parts.limits.hookDeadlineMs, signal });
-    if (answer.missing) throw protocolError(who, 'it answers 404, so there is no manifest to compare: every extension must offer this path');
-    const manifest = judge(WireManifest, answer.value, who);
-    const hooks = manifest.hooks.map((hook) => {
-      const { phase } = hook;
-      if (!isPhase(phase)) throw protocolError(who, `the manifest hooks ${JSON.stringify(phase)}, which is no phase`);
-      return { ...hook, phase };
-    });
-    return { ...manifest, hooks };
+    const manifest = await this.#call({ path: '/v1/describe', body: {}, deadlineMs: this.#parts.limits.hookDeadlineMs, signal }, judgeManifest);
+    if (manifest === null) throw this.#notOffered('/v1/describe', 'every extension must offer this path, so that its manifest can be compared');
+    return manifest;
   }
 
   async hook(call: HookCall) {
-    const who = this.#who('/v1/hook');
     const { driver, revision, value, open } = call.plan;
     const body = { contract: CONTRACT_VERSION, ...call.input, plan: { driver, revision, value, open } };
-    const answer = await this.#call({ path: '/v1/hook', body, deadlineMs: call.deadlineMs, signal: call.signal(), traceparent: call.traceparent });
-    if (answer.missing) throw protocolError(who, 'it answers 404: every extension must offer this path');
-    return judgeHookAnswer(answer.value, call, who, this.#parts.limits);
+    const sent = { path: '/v1/hook', body, deadlineMs: call.deadlineMs, signal: call.signal(), traceparent: call.traceparent } as const;
+    const answer = await this.#call(sent, (value, who) => judgeHookAnswer(value, call, who, this.#parts.limits));
+    if (answer === null) throw this.#notOffered('/v1/hook', 'every extension must offer this path');
+    return answer;
   }
 
   async release(call: ReleaseCall) {
     const started = performance.now();
-    const answers = [];
+    const { extension, revision, sandbox, idempotencyKey, reason, signal, traceparent } = call;
+    const answers: ReleaseAnswer[] = [];
     for (const batch of releaseBatches(call.effects)) {
-      const { extension, revision, sandbox, idempotencyKey, reason } = call;
       const effects = batch.map(({ kind, key, handle }) => ({ kind, key, handle }));
       const body = { extension, revision, sandbox: { id: sandbox.id, name: sandbox.name, workspace: sandbox.workspace }, idempotencyKey, effects, reason };
       const deadlineMs = Math.max(1, Math.ceil(call.deadlineMs - (performance.now() - started)));
-      const answer = await this.#call({ path: '/v1/release', body, deadlineMs, signal: call.signal, traceparent: call.traceparent });
-      if (!answer.missing) answers.push(judgeReleased(batch, judge(WireReleaseAnswer, answer.value, this.#who('/v1/release'))));
+      const answer = await this.#call({ path: '/v1/release', body, deadlineMs, signal, traceparent }, (value, who) =>
+        judgeReleased(batch, judge(WireReleaseAnswer, value, who)),
+      );
+      if (answer) answers.push(answer);
       // Who declares no effects holds none, so there is nothing that a missing door could keep from being released.
       else if (this.#parts.revision.manifest.effects.length === 0) answers.push({ released: batch.map(({ key }) => key), failed: [] });
-      else
-        throw protocolError(
-          this.#who('/v1/release'),
-          'it answers 404, but its manifest declares effects: an extension that makes effects must offer this path',
-        );
+      else throw this.#notOffered('/v1/release', 'an extension whose manifest declares effects must offer this path');
     }
     return joinReleased(call, answers);
   }
 
   async list(signal: AbortSignal) {
     if (!this.#listOffered) return null;
-    const answer = await this.#call({ path: '/v1/list', body: {}, deadlineMs: this.#parts.limits.hookDeadlineMs, signal });
-    if (answer.missing) {
-      this.#listOffered = false;
-      return null;
-    }
-    return judge(WireListAnswer, answer.value, this.#who('/v1/list'));
+    const answer = await this.#call({ path: '/v1/list', body: {}, deadlineMs: this.#parts.limits.hookDeadlineMs, signal }, (value, who) =>
+      judge(WireListAnswer, value, who),
+    );
+    this.#listOffered = answer !== null;
+    return answer;
+  }
+
+  #notOffered(path: Call['path'], rule: string): TenonError {
+    return protocolError(this.#who(path), `status 404; ${rule}`).within({ extension: this.#parts.revision.extension });
   }
 
   #who(path: string): string {
     return `${this.#parts.revision.extension} ${this.#parts.revision.revision}: ${path}`;
   }
 
-  async #call(call: Call): Promise<Answered> {
+  /** The judged answer, or null where the path is answered with 404, that is, not offered. */
+  async #call<T>(call: Call, judgeAnswer: (value: unknown, who: string) => T): Promise<T | null> {
     const { revision, secret, limits, basePath, pool } = this.#parts;
     const who = this.#who(call.path);
     const where = { extension: revision.extension };
@@ -186,7 +179,7 @@ class HttpClient implements ExtensionClient {
         maxBytes: limits.planBytes,
       });
       const { status } = answer;
-      if (status === 404) return { missing: true };
+      if (status === 404) return null;
       if (status >= 500) {
         const retry = retryAfterMs(answer.headers['retry-after']);
         throw new TenonError('extension_unavailable', `${who} answered ${status}${saying(answer.body)}`, {
@@ -209,11 +202,21 @@ class HttpClient implements ExtensionClient {
         const fault = signatureFault(signature, secret, answer.body);
         if (fault) throw protocolError(who, fault);
       }
-      return { missing: false, value: readJson(answer.body, who, limits) };
+      return judgeAnswer(readJson(answer.body, who, limits), who);
     } catch (thrown) {
       throw thrown instanceof TenonError ? thrown.within(where) : thrown;
     }
   }
+}
+
+function judgeManifest(value: unknown, who: string): Manifest {
+  const manifest = judge(WireManifest, value, who);
+  const hooks = manifest.hooks.map((hook) => {
+    const { phase } = hook;
+    if (!isPhase(phase)) throw protocolError(who, `the manifest hooks ${JSON.stringify(phase)}, which is no phase`);
+    return { ...hook, phase };
+  });
+  return { ...manifest, hooks };
 }
 
 function saying(body: Buffer): string {

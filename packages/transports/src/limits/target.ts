@@ -13,9 +13,14 @@ export type Target =
       /** Path before `/v1/...`, without a trailing slash. */
       readonly basePath: string;
       /** The only addresses that the connection may go to, whatever a resolver says; null: the host is an address, or listed by name. */
-      readonly pinned: readonly { readonly address: string; readonly family: 4 | 6 }[] | null;
+      readonly pinned: readonly [PinnedAddress, ...PinnedAddress[]] | null;
     }
   | { readonly kind: 'unix'; readonly socketPath: string };
+
+export interface PinnedAddress {
+  readonly address: string;
+  readonly family: 4 | 6;
+}
 
 /** This machine only: loopback addresses, `localhost`, and any Unix socket. */
 export const DEFAULT_ALLOWED_TARGETS = ['loopback', 'unix'] as const;
