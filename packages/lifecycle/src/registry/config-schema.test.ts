@@ -65,6 +65,12 @@ describe('a config schema', () => {
 });
 
 describe('a config', () => {
+  it('is judged by each pattern of its schema, not by one of them', () => {
+    const schema: JsonObject = { type: 'object', properties: { a: { type: 'string', pattern: '^a+$' }, b: { type: 'string', pattern: '^b+$' } } };
+    expect(() => checkConfig(schema, { a: 'aa', b: 'bb' })).not.toThrow();
+    expect(caught(() => checkConfig(schema, { a: 'aa', b: 'aa' })).context.pointer).toBe('/config/b');
+  });
+
   it('that fits is accepted, again and again', () => {
     for (let time = 0; time < 3; time += 1) expect(() => checkConfig(SUBNET, { subnet: '10.30.0.0/24', size: 3 })).not.toThrow();
   });
