@@ -160,6 +160,7 @@ function judge(extension: ExtensionRecord, deciding: Deciding, { input, asked, d
     if (required) throw outage.refusal;
     if (outage.stops) return { passedOver: outage.reason };
   }
+  // An extension whose revision is not registered has stopped at the outage above; this tells the compiler so.
   if (!manifest || !revision) return { passedOver: `revision ${deciding.revision} is not registered` };
   const requestConfig = resolveRequestConfig(name, deciding, manifest, request);
   const fault = configFault(name, deciding, manifest, requestConfig);
@@ -239,7 +240,7 @@ function outageOf(
       ),
     };
   }
-  if (!input.available(name, deciding.revision)) {
+  if (!extension.revisions.some(({ revision }) => revision === deciding.revision) || !input.available(name, deciding.revision)) {
     const reason = `the code of revision ${deciding.revision} is not here`;
     return {
       reason,
