@@ -42,3 +42,6 @@ export * from './registry/order.ts';
 export * from './registry/registry.ts';
 export * from './registry/scope.ts';
 export * from './run/events.ts';
+export * from './ids.ts';
+export type { AttemptSpan, EngineLog, EngineOptions } from './run/deps.ts';
+export { createEngine } from './run/engine.ts';

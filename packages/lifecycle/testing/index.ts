@@ -10,3 +10,4 @@ export type { StoreBench } from './store-builders.ts';
 export * from './store-conformance.ts';
 export * from './transport-builders.ts';
 export * from './transport-conformance.ts';
+export * from './engine-bench.ts';

@@ -1,0 +1,92 @@
+import { type Phase, phaseRow } from '@tenon/vocabulary';
+import { TenonError } from '../errors.ts';
+import type { HookDeclaration } from '../extension.ts';
+import type { ActiveExtension } from '../records.ts';
+import { RunAborted } from './aborted.ts';
+import { abortError, callHook, recordSkip } from './attempt.ts';
+import { idempotencyKey } from './keys.ts';
+import { releaseRows } from './release.ts';
+import type { Session } from './session.ts';
+
+/** Extensions with a hook for the phase, in the phase's order: setup order is the record's, reverse is exactly that, backwards. */
+export function hooksOf(session: Session, phase: Phase): readonly { active: ActiveExtension; hook: HookDeclaration }[] {
+  const found = session.record.extensions.flatMap((active) => {
+    const hook = active.hooks.find((each) => each.phase === phase);
+    return hook === undefined ? [] : [{ active, hook }];
+  });
+  return phaseRow(phase).order === 'reverse' ? found.reverse() : found;
+}
+
+/**
+ * Runs a phase whose hooks can change the course of the run. Throws the TenonError that fails the run, or RunAborted.
+ * What a phase does on failure is the frozen policy of each extension.
+ */
+export async function runPhase(session: Session, phase: Phase): Promise<void> {
+  const hooks = hooksOf(session, phase);
+  // A run that is driven on after an interruption does not call again what had ended.
+  if (hooks.length === 0 || session.stepState(`phase:${phase}`) === 'done') return;
+  session.step(`phase:${phase}`, 'intended');
+  for (const { active, hook } of hooks) {
+    abortIfAsked(session);
+    if (!session.capabilities.phases.includes(phase)) {
+      if (hook.required && active.mode === 'enforce' && setsUp(session)) throw missing(session, active, phase);
+      recordSkip(session, phase, active, `${session.driver.name} has no ${phase}`);
+      continue;
+    }
+    const end = await callHook(session, phase, active, hook);
+    if (end.kind === 'ok') continue;
+    if (end.kind === 'denied') {
+      if (phase === 'before_delete' && session.force) continue;
+      throw end.error;
+    }
+    const policy = active.failurePolicy[phase] ?? phaseRow(phase).onFailure;
+    if (end.kind === 'skipped') {
+      if (end.error !== null && policy === 'fail' && active.required && active.mode === 'enforce' && setsUp(session)) throw end.error;
+      continue;
+    }
+    if (end.kind === 'aborted' && end.cause !== 'killed') throw new RunAborted(end.cause, end.error);
+    if (policy === 'fail' && !(end.kind === 'aborted' && !active.required)) throw end.error;
+    // The run goes on without this hook: what it made under its key goes back at once.
+    const key = idempotencyKey(session.run.id, phase, active.name);
+    await releaseRows(
+      session,
+      session.ledger.newestFirst((row) => row.idempotencyKey === key && row.extension === active.name),
+      'rollback',
+    );
+  }
+  session.step(`phase:${phase}`, 'done');
+}
+
+/** Tells the extensions; nothing that they answer changes the run. */
+export async function tell(session: Session, phase: Phase, only: ReadonlySet<string> | null = null): Promise<void> {
+  const hooks = hooksOf(session, phase).filter(({ active }) => only === null || only.has(active.name));
+  if (hooks.length === 0 || session.stepState(`phase:${phase}`) === 'done') return;
+  session.step(`phase:${phase}`, 'intended');
+  for (const { active, hook } of hooks) {
+    if (!session.capabilities.phases.includes(phase)) recordSkip(session, phase, active, `${session.driver.name} has no ${phase}`);
+    else {
+      const end = await callHook(session, phase, active, hook);
+      if (end.kind === 'aborted' && end.cause === 'lost') throw new RunAborted('lost', end.error);
+    }
+  }
+  session.step(`phase:${phase}`, 'done');
+}
+
+export function abortIfAsked(session: Session): void {
+  const cause = session.guard.aborted;
+  if (cause !== null) throw new RunAborted(cause, abortError(cause, {}));
+  if (session.budgetLeft() <= 0) throw new RunAborted('budget', abortError('budget', {}));
+}
+
+/** Operations that an extension can be required for; stop, delete and reconcile go on without one. */
+function setsUp(session: Session): boolean {
+  return session.run.operation === 'create' || session.run.operation === 'start' || session.run.operation === 'preview';
+}
+
+function missing(session: Session, active: ActiveExtension, phase: Phase): TenonError {
+  return new TenonError('capability_missing', `driver ${session.driver.name} has no ${phase}, which ${active.name} requires`, {
+    extension: active.name,
+    phase,
+    hint: `Make the hook optional (required: false), or leave ${session.driver.name} out of the activation's scope.`,
+  });
+}

@@ -1,0 +1,283 @@
+import type { Operation, Phase, ReleaseReason, SandboxState } from '@tenon/vocabulary';
+import { TenonError } from '../errors.ts';
+import { newId, newSpanId, traceparent } from '../ids.ts';
+import type { Json, JsonObject } from '../json.ts';
+import { digestOf } from '../plan/digest.ts';
+import { Owners } from '../plan/owners.ts';
+import type { AuthoredChange, PlanRevision } from '../plan/plan.ts';
+import { rebuild } from '../plan/rebuild.ts';
+import type { Driver, DriverCall, DriverCapabilities, SandboxRef } from '../ports/driver.ts';
+import type { RunLease } from '../ports/store.ts';
+import type { ActivationRecord, AttemptRecord, EffectRecord, FirstError, RunRecord, SandboxRecord, SandboxRequest, StepRecord } from '../records.ts';
+import { CallGuard, RunTimer } from './deadline.ts';
+import type { EngineDeps } from './deps.ts';
+import type { Journal } from './journal.ts';
+import { Ledger } from './ledger.ts';
+
+/** After this long in one hook, people are told that the sandbox is blocked by it, and the trace so far is written. */
+const BLOCKED_AFTER_MS = 1_000;
+
+/** Everything that one execution of a run knows and holds. Operations read and change it; nothing outlives it but the journal. */
+export class Session {
+  readonly deps: EngineDeps;
+  readonly journal: Journal;
+  readonly lease: RunLease | null;
+  readonly driver: Driver;
+  readonly capabilities: DriverCapabilities;
+  readonly request: SandboxRequest;
+  readonly record: ActivationRecord;
+  readonly ref: SandboxRef;
+  readonly guard: CallGuard;
+  readonly ledger: Ledger;
+  run: RunRecord;
+  sandbox: SandboxRecord | null;
+  /** A dry run or a preview: nothing outside may be touched. */
+  readonly dry: boolean;
+  /** A preview of a toggle counts for no breaker. */
+  readonly countsForBreakers: boolean;
+
+  plan: Json | null = null;
+  owners = new Owners();
+  revisions: PlanRevision[] = [];
+  readonly entered = new Set<string>();
+  readonly states = new Map<string, { value: JsonObject | null }>();
+  /** Apply functions still running after their attempt ended, by effect id. */
+  readonly stillApplying = new Map<string, Promise<void>>();
+  readonly startedAt: number;
+  firstError: FirstError | null = null;
+  failure: TenonError | null = null;
+  /** The extension whose hook is in flight. */
+  inFlight: string | null = null;
+  force: boolean;
+  private seq: number;
+  private readonly blockedTimer: RunTimer;
+  private blocked = false;
+
+  constructor(options: {
+    deps: EngineDeps;
+    journal: Journal;
+    lease: RunLease | null;
+    driver: Driver;
+    capabilities: DriverCapabilities;
+    request: SandboxRequest;
+    record: ActivationRecord;
+    run: RunRecord;
+    sandbox: SandboxRecord | null;
+    sandboxId: string;
+    effects: readonly EffectRecord[];
+    revisions: readonly PlanRevision[];
+    dry: boolean;
+    countsForBreakers: boolean;
+  }) {
+    this.deps = options.deps;
+    this.journal = options.journal;
+    this.lease = options.lease;
+    this.driver = options.driver;
+    this.capabilities = options.capabilities;
+    this.request = options.request;
+    this.record = options.record;
+    this.run = options.run;
+    this.sandbox = options.sandbox;
+    this.dry = options.dry;
+    this.countsForBreakers = options.countsForBreakers;
+    this.force = options.run.force;
+    this.ref = { id: options.sandboxId, name: options.request.name, workspace: options.request.workspace };
+    this.guard = new CallGuard(this.deps.clock);
+    this.blockedTimer = new RunTimer(this.deps.clock);
+    this.startedAt = this.deps.clock.monotonic();
+    this.seq = options.run.attemptCount;
+    const earlier = options.run.firstError;
+    if (earlier !== null) {
+      this.firstError = earlier;
+      this.failure = new TenonError(earlier.code, earlier.message, {
+        ...(earlier.extension === null ? {} : { extension: earlier.extension }),
+        ...(earlier.phase === null ? {} : { phase: earlier.phase }),
+        ...(earlier.attemptId === null ? {} : { attemptId: earlier.attemptId }),
+      });
+    }
+    this.ledger = new Ledger({
+      sandboxId: options.sandboxId,
+      runId: options.run.id,
+      rows: options.effects,
+      journal: this.journal,
+      now: () => this.deps.clock.now(),
+    });
+    if (options.revisions.length > 0) {
+      this.revisions = [...options.revisions];
+      this.plan = rebuild(this.revisions, this.revisions.length - 1, this.driver.schema);
+      this.owners = Owners.replay(this.revisions);
+    }
+  }
+
+  close(): void {
+    this.guard.close();
+    this.blockedTimer.close();
+  }
+
+  // ---- journal
+
+  step(name: string, state: StepRecord['state']): void {
+    this.journal.note({ type: 'step', step: { name, state, at: this.deps.clock.now() } });
+    this.run = { ...this.run, steps: [...this.run.steps.filter((step) => step.name !== name), { name, state, at: this.deps.clock.now() }] };
+  }
+
+  stepState(name: string): StepRecord['state'] | null {
+    return this.run.steps.findLast((step) => step.name === name)?.state ?? null;
+  }
+
+  setSandbox(
+    change: Partial<Pick<SandboxRecord, 'state' | 'stateReason' | 'blockedBy' | 'sealedRevision' | 'sealedAt' | 'instance' | 'deletedAt' | 'hidden'>>,
+  ): void {
+    if (this.sandbox === null) return;
+    this.sandbox = { ...this.sandbox, ...change };
+    this.journal.note({ type: 'sandbox', sandboxId: this.sandbox.id, change });
+  }
+
+  setState(state: SandboxState, stateReason: SandboxRecord['stateReason'] = null): void {
+    this.setSandbox({ state, stateReason });
+  }
+
+  setRun(change: Partial<Pick<RunRecord, 'status' | 'waitingFor' | 'firstError' | 'endedAt' | 'preview'>>): void {
+    this.run = { ...this.run, ...change };
+    this.journal.note({ type: 'run', change });
+  }
+
+  addRevision(by: PlanRevision['by'], phase: Phase | null, value: Json, changes: readonly AuthoredChange[]): void {
+    const number = this.revisions.length;
+    const revision: PlanRevision = { number, by, phase, digest: digestOf(value), value: number === 0 ? value : null, changes };
+    this.plan = value;
+    this.revisions.push(revision);
+    this.journal.note({ type: 'revision', revision: { ...revision, runId: this.run.id, sandboxId: this.sandbox?.id ?? null } });
+  }
+
+  /** The first error is never lost; a superseding one does not replace it. */
+  fail(error: TenonError): void {
+    if (this.failure !== null) return;
+    this.failure = error;
+    const { extension, phase, attemptId, hint, path, conflictsWith, hookCode } = error.context;
+    this.firstError = {
+      code: error.code,
+      message: error.message,
+      extension: extension ?? null,
+      phase: phase ?? null,
+      attemptId: attemptId ?? null,
+      ...(hint === undefined ? {} : { hint }),
+      ...(path === undefined ? {} : { path }),
+      ...(conflictsWith === undefined ? {} : { conflictsWith }),
+      ...(hookCode === undefined ? {} : { hookCode }),
+    };
+    this.setRun({ firstError: this.firstError });
+  }
+
+  // ---- attempts
+
+  begin(): { id: string; spanId: string; seq: number; startedAt: number; mono: number; traceparent: string } {
+    this.seq += 1;
+    const spanId = newSpanId();
+    return {
+      id: newId(),
+      spanId,
+      seq: this.seq,
+      startedAt: this.deps.clock.now(),
+      mono: this.deps.clock.monotonic(),
+      traceparent: traceparent(this.run.traceId, spanId),
+    };
+  }
+
+  finish(
+    begun: ReturnType<Session['begin']>,
+    attempt: Partial<AttemptRecord> & Pick<AttemptRecord, 'kind' | 'phase' | 'extension' | 'outcome'>,
+    linkSpanId: string | null = null,
+  ): AttemptRecord {
+    const record: AttemptRecord = {
+      id: begun.id,
+      runId: this.run.id,
+      sandboxId: this.sandbox?.id ?? null,
+      parentId: null,
+      revision: null,
+      seq: begun.seq,
+      number: 1,
+      reason: null,
+      message: null,
+      error: null,
+      startedAt: begun.startedAt,
+      durationMs: Math.max(0, Math.round((this.deps.clock.monotonic() - begun.mono) * 1000) / 1000),
+      changes: [],
+      effects: [],
+      wouldBeEffects: [],
+      warnings: [],
+      logs: [],
+      compensates: null,
+      spanId: begun.spanId,
+      ...attempt,
+    };
+    this.journal.note({ type: 'attempt', attempt: record });
+    this.deps.onSpan({ traceId: this.run.traceId, attempt: record, linkSpanId });
+    return record;
+  }
+
+  /** From now on the sandbox counts as blocked by this hook, if it takes long. */
+  hookBegins(extension: string, phase: Phase): void {
+    this.inFlight = extension;
+    const since = this.deps.clock.now();
+    this.blockedTimer.arm(BLOCKED_AFTER_MS, () => {
+      this.blocked = true;
+      this.setSandbox({ blockedBy: { extension, phase, since } });
+      this.commitQuietly();
+    });
+  }
+
+  hookEnds(): void {
+    this.inFlight = null;
+    this.blockedTimer.disarm();
+    if (!this.blocked) return;
+    this.blocked = false;
+    this.setSandbox({ blockedBy: null });
+  }
+
+  /** For writes that nobody awaits: a failure shows itself at the next awaited commit, which the run depends on. */
+  commitQuietly(): void {
+    this.journal.commit().catch((error: unknown) => this.deps.log.warn({ runId: this.run.id, err: String(error) }, 'a progress write failed'));
+  }
+
+  // ---- driver
+
+  driverCall(idempotencyKey: string, signal: AbortSignal, plan: Json | null = this.plan): DriverCall {
+    return {
+      sandbox: this.ref,
+      plan,
+      idempotencyKey,
+      signal,
+      resolveSecret: async (id) => {
+        const secret = await this.deps.vault.open(id);
+        if (secret === null)
+          throw new TenonError('driver_failed', `the secret ${id} of sandbox ${this.ref.name} is not in the vault any more`, {
+            hint: 'Create the sandbox again: a secret dies with the run or sandbox that brought it.',
+          });
+        return secret;
+      },
+    };
+  }
+
+  /** What is left of the operation's budget, ms. */
+  budgetLeft(): number {
+    return Math.max(0, budgetOf(this.run.operation, this.deps) - (this.deps.clock.monotonic() - this.startedAt));
+  }
+}
+
+export function budgetOf(operation: Operation, deps: EngineDeps): number {
+  const { limits } = deps;
+  return {
+    create: limits.createBudgetMs,
+    start: limits.startBudgetMs,
+    stop: limits.stopBudgetMs,
+    delete: limits.deleteBudgetMs,
+    reconcile: limits.reconcileBudgetMs,
+    preview: limits.createBudgetMs,
+  }[operation];
+}
+
+/** Which rows fall due for a reason: those of the start, or everything. */
+export function dueFor(reason: ReleaseReason): (row: EffectRecord) => boolean {
+  return reason === 'delete' || reason === 'rollback' ? () => true : (row) => row.scope === 'start';
+}
