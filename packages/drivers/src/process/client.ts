@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type DriverCall, type DriverObservation, type SandboxRef, TenonError } from '@tenon/lifecycle';
 import type { ProcessSettings } from './config.ts';
 import type { ProcessPlan } from './planner.ts';
-import { bootId, findByEnvironment, findShims, groupMembers, identify, isAlive, type ProcessId, signal } from './process-table.ts';
+import { bootId, findByEnvironment, findShims, groupMembers, identify, identifyChild, isAlive, type ProcessId, signal } from './process-table.ts';
 import { readMark, type SandboxDirectories, type SandboxFile, type SandboxPaths } from './sandbox-directory.ts';
 import { shimArguments } from './shim.ts';
 
@@ -76,10 +76,7 @@ export class ProcessClient {
     // The start stands in the record before its process does: a Tenon killed in between looks for the shim by its marker.
     await this.#directories.write({ ...file, process: null, stoppedAt: null, killedCode: null });
     for (const mark of ['started', 'exit', 'exit.part']) await rm(join(paths.run, mark), { recursive: true, force: true });
-    const child = await this.#spawn(call.sandbox, paths, plan, env);
-    const id = child.pid === undefined ? null : await identify(child.pid);
-    if (id === null)
-      throw new TenonError('driver_failed', `the shim of sandbox ${call.sandbox.id} was gone before it could be seen`, { sandboxId: call.sandbox.id });
+    const id = await this.#spawn(call.sandbox, paths, plan, env);
     await this.#directories.write({ ...file, process: id, stoppedAt: null, killedCode: null });
     await this.#awaitStarted(call, paths, plan, id);
     return instanceOf(id);
@@ -197,7 +194,7 @@ export class ProcessClient {
     return found === undefined ? null : identify(found.pid);
   }
 
-  async #spawn(sandbox: SandboxRef, paths: SandboxPaths, plan: ProcessPlan, env: Record<string, string>): Promise<ChildProcess> {
+  async #spawn(sandbox: SandboxRef, paths: SandboxPaths, plan: ProcessPlan, env: Record<string, string>): Promise<ProcessId> {
     const log = await open(paths.log, 'a', 0o600);
     try {
       const child = spawn('/bin/sh', shimArguments(this.#marker(sandbox.id), plan), {
@@ -207,10 +204,12 @@ export class ProcessClient {
         stdio: ['ignore', log.fd, log.fd],
         ...this.#identity(),
       });
+      const id = child.pid === undefined ? null : identifyChild(child.pid);
       child.once('exit', () => this.#onEnd(sandbox.id));
       await once(child, 'spawn');
       child.unref();
-      return child;
+      if (id === null) throw new Error('it has no pid');
+      return id;
     } catch (thrown) {
       throw new TenonError(
         'driver_failed',

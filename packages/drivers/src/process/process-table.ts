@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
+
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
 /** One process for good: a pid comes round again, a pid with its start time and boot does not. */
 export interface ProcessId {
@@ -30,7 +33,7 @@ export async function statOf(pid: number): Promise<ProcessStat | null> {
 }
 
 export async function bootId(): Promise<string> {
-  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+  return (await readFile(BOOT_ID, 'utf8')).trim();
 }
 
 /** Alive and the same: a zombie has ended, whoever has yet to collect it. */
@@ -42,6 +45,16 @@ export async function isAlive(id: ProcessId): Promise<boolean> {
 export async function identify(pid: number): Promise<ProcessId | null> {
   const stat = await statOf(pid);
   return stat === null ? null : { pid, startTime: stat.startTime, bootId: await bootId() };
+}
+
+/**
+ * A child just spawned, before this thread can have collected it: however short its life, its entry is still there. For the same
+ * reason it does not wait.
+ */
+export function identifyChild(pid: number): ProcessId {
+  const stat = parseStat(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  if (stat === null) throw new Error(`/proc/${pid}/stat cannot be read as the kernel writes it`);
+  return { pid, startTime: stat.startTime, bootId: readFileSync(BOOT_ID, 'utf8').trim() };
 }
 
 /** Living processes of a group. */
