@@ -39,3 +39,12 @@ export const period = {
 
 export const PageQuery = z.strictObject(paging);
 export type PageQuery = z.infer<typeof PageQuery>;
+
+/** How long to wait for the run that a request opens, e.g. `30s`: 1 to 600 seconds. Read as milliseconds. */
+export const Wait = z
+  .string()
+  .regex(/^\d{1,3}s$/, 'must be seconds from 1s to 600s, e.g. 30s')
+  .transform((text) => Number(text.slice(0, -1)) * 1000)
+  .refine((ms) => ms >= 1000 && ms <= 600_000, 'must be seconds from 1s to 600s, e.g. 30s');
+export const WaitQuery = z.strictObject({ wait: Wait.optional() });
+export type WaitQuery = z.infer<typeof WaitQuery>;

@@ -2,7 +2,6 @@ import type { DryRunView, SandboxCreateBody } from '@tenon/contract';
 import { type IncomingRequest, TenonError, toTenonError } from '@tenon/lifecycle';
 import { type Call, callerOf, type Deps } from '../context.ts';
 import { act, allow } from '../policy/act.ts';
-import { checkClaims } from '../policy/claims.ts';
 import { presentPlan } from '../present/plan.ts';
 import { defined } from './defined.ts';
 import { type FollowedRun, followRun, type Waiting } from './follow-run.ts';
@@ -20,7 +19,7 @@ export async function createSandbox(deps: Deps, call: Call, body: SandboxCreateB
       after: ({ sandbox }) => ({ id: sandbox.id, name: sandbox.name, workspace: sandbox.workspace, driver: sandbox.driver }),
       runs: ({ run }) => [run],
     },
-    () => pointed(deps.engine.createSandbox(incoming(deps, call, body), callerOf(call))),
+    () => pointed(deps.engine.createSandbox(incoming(deps, body), callerOf(call))),
   );
   return followRun(deps, call, opened, waiting);
 }
@@ -28,11 +27,11 @@ export async function createSandbox(deps: Deps, call: Call, body: SandboxCreateB
 /** What a create would do: validate_request and prepare_plan only, nothing exists afterwards. A failed run is answered, not thrown. */
 export async function dryRunSandbox(deps: Deps, call: Call, body: SandboxCreateBody): Promise<DryRunView> {
   await allow(deps, call, 'sandbox.dry_run', { kind: 'sandbox', name: body.name }, { workspace: body.workspace });
-  const { plan, run } = await pointed(deps.engine.dryRun(incoming(deps, call, body), callerOf(call)));
+  const { plan, run } = await pointed(deps.engine.dryRun(incoming(deps, body), callerOf(call)));
   return { plan: plan === null ? null : presentPlan(plan), run: await viewRun(deps, run) };
 }
 
-function incoming(deps: Deps, call: Call, body: SandboxCreateBody): IncomingRequest {
+function incoming(deps: Deps, body: SandboxCreateBody): IncomingRequest {
   const image = body.template.image ?? null;
   const driver = deps.engine.driver(body.driver);
   if (image === null && driver !== null && driver.kinds.at(-1) !== 'process') {
@@ -41,8 +40,6 @@ function incoming(deps: Deps, call: Call, body: SandboxCreateBody): IncomingRequ
       hint: 'Name the image that the sandbox runs.',
     });
   }
-  const claims = body.claims === null ? null : defined(body.claims);
-  checkClaims(call.principal, claims);
   const { cpuRequest, cpuLimit, memoryRequest, memoryLimit } = body.template.resources;
   return {
     name: body.name,
@@ -60,7 +57,7 @@ function incoming(deps: Deps, call: Call, body: SandboxCreateBody): IncomingRequ
     environment: body.environment,
     gpu: body.gpu,
     tty: body.tty,
-    claims,
+    claims: body.claims === null ? null : defined(body.claims),
     extensionConfig: body.extensionConfig,
   };
 }
