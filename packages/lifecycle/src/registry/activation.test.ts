@@ -7,7 +7,8 @@ import { aManifest, anActivation, anExtension, caught, someDriver } from '../../
 import type { ManifestInput } from '../extension.ts';
 import type { JsonObject } from '../json.ts';
 import type { ActivationRow } from '../records.ts';
-import { type AlwaysOn, configDigest, type DecisionInput, decideActivation, rolloutBucket } from './activation.ts';
+import { configDigest, type DecisionInput, decideActivation, rolloutBucket } from './activation.ts';
+import type { AlwaysOn } from './always-on.ts';
 
 const LABEL = 'openshell.io/extension.net';
 const asking = (overrides: RequestOverrides = {}, value = 'enabled') =>
@@ -139,6 +140,8 @@ describe('asking by label', () => {
     ];
     expect(caught(() => requested({ revision: '1.0.0' }, { extensions })).code).toBe('activation_unknown');
     expect(names(requested({ revision: '2.0.0' }, { extensions }))).toEqual(['tenant-network']);
+    const both = aRequest({ template: { labels: { [LABEL]: 'on', 'openshell.io/extension.old-net': 'on' } } });
+    expect(caught(() => requested({ revision: '2.0.0' }, { extensions, request: both })).context.pointer).toContain('old-net');
   });
 
   const refusals: readonly [string, Partial<ActivationRow>, string][] = [
@@ -393,6 +396,10 @@ describe('always-on entries of a wrapper', () => {
     const error = caught(() => decide({ alwaysOn: [entry(), entry({ wrapper: 'outer', place: 1 })] }));
     expect(error.code).toBe('validation_failed');
     expect(error.message).toContain('by team and by outer');
+  });
+
+  it('of an extension that nobody registered refuse the create', () => {
+    expect(caught(() => decide({ alwaysOn: [entry({ extension: 'gone' })] })).code).toBe('revision_unavailable');
   });
 });
 

@@ -3,33 +3,21 @@ import { ACTIVATION_LABEL_PREFIX } from '@tenon/vocabulary';
 import type { Caller } from '../engine.ts';
 import { TenonError } from '../errors.ts';
 import type { Manifest } from '../extension.ts';
-import type { Json, JsonObject } from '../json.ts';
+import type { JsonObject } from '../json.ts';
 import { digestOf } from '../plan/digest.ts';
 import type { ActivationRecord, ActivationRow, ActiveExtension, Claims, ExtensionRecord, RevisionRecord, SandboxRequest } from '../records.ts';
+import { type AlwaysOn, checkAlwaysOn } from './always-on.ts';
 import { type DriverFacts, missingFor, notForDriver, runsOn } from './capabilities.ts';
 import { compareText } from './compare-text.ts';
-import { checkConfig, propertyNames } from './config-schema.ts';
 import { refuseUnownedExtensionConfig } from './config-scope.ts';
+import { applicable, type Deciding, decidingFor } from './deciding.ts';
 import { failureEffect } from './failure-policy.ts';
 import { askedKeys, labelPointer } from './labels.ts';
 import { setupOrder } from './order.ts';
 import { keysOf } from './registry.ts';
-import { scopeCovers, scopeText, specificity } from './scope.ts';
-import { listed, pointerTo, quoted } from './wording.ts';
-
-/** An always-on entry of a wrapper in the driver's chain: an activation whose scope is that wrapper. */
-export interface AlwaysOn {
-  readonly wrapper: string;
-  /** The wrapper's place in the chain, 0 for the innermost. */
-  readonly place: number;
-  readonly extension: string;
-  /** Null: the latest revision. */
-  readonly revision: string | null;
-  readonly order: number;
-  readonly config: JsonObject;
-  readonly failurePolicy: ActivationRow['failurePolicy'];
-  readonly overrides: ActivationRow['overrides'];
-}
+import { configFault, resolveRequestConfig } from './request-config.ts';
+import { scopeText } from './scope.ts';
+import { listed, quoted } from './wording.ts';
 
 export interface DecisionInput {
   readonly request: SandboxRequest;
@@ -52,14 +40,6 @@ export interface DecisionInput {
   readonly alwaysOn?: readonly AlwaysOn[];
 }
 
-/** What decides about one extension: an activation, or a wrapper's entry seen as one. */
-type Deciding = Pick<ActivationRow, 'extension' | 'revision' | 'config' | 'order' | 'failurePolicy' | 'overrides' | 'requestSettable' | 'mode'> & {
-  readonly activation: ActivationRow | null;
-  readonly entry: AlwaysOn | null;
-  /** As messages name it. */
-  readonly text: string;
-};
-
 /** Either it runs, or it was considered and does not, for this reason. */
 type Verdict = { readonly active: ActiveExtension } | { readonly passedOver: string };
 
@@ -72,7 +52,7 @@ type Verdict = { readonly active: ActiveExtension } | { readonly passedOver: str
 export function decideActivation(input: DecisionInput): ActivationRecord {
   const { asked, declined } = askedKeys(input.request.template.labels, input.passThroughKeys);
   refuseUnknownKeys(asked, input.extensions);
-  refuseDoubled(input.alwaysOn ?? []);
+  checkAlwaysOn(input.alwaysOn ?? [], input.extensions);
   const active: ActiveExtension[] = [];
   const passedOver: { name: string; reason: string }[] = [];
   for (const extension of [...input.extensions].sort((left, right) => compareText(left.name, right.name))) {
@@ -225,96 +205,44 @@ function outageOf(
   input: DecisionInput,
 ): { reason: string; stops: boolean; refusal: TenonError } | null {
   const { name } = extension;
+  const because = (code: RefusalCode, reason: string, hint: string) => refusal(code, name, null, `extension ${name} is required here, and ${reason}`, hint);
   const kill = extension.killSwitch;
   if (kill.on) {
     const reason = `kill switch on: ${kill.reason ?? 'no reason given'}`;
-    return {
-      reason,
-      stops: true,
-      refusal: refusal(
-        'killed',
-        name,
-        null,
-        `extension ${name} is required here, and its ${reason}`,
-        'Wait until the kill switch is off, or use a sandbox that does not require it.',
-      ),
-    };
+    const hint = 'Wait until the kill switch is off, or use a sandbox that does not require it.';
+    return { reason, stops: true, refusal: because('killed', `its ${reason}`, hint) };
   }
   if (!extension.revisions.some(({ revision }) => revision === deciding.revision) || !input.available(name, deciding.revision)) {
     const reason = `the code of revision ${deciding.revision} is not here`;
     return {
       reason,
       stops: true,
-      refusal: refusal(
-        'revision_unavailable',
-        name,
-        null,
-        `extension ${name} is required here, and ${reason}`,
-        'Install that revision again, or move the activation to one that is here.',
-      ),
+      refusal: because('revision_unavailable', reason, 'Install that revision again, or move the activation to one that is here.'),
     };
   }
   // The record is for good and a breaker is not: what is not required stays active, and the run skips it while the breaker is open.
   if (required && input.breakerOpen(name)) {
     const reason = 'its breaker is open after repeated failures';
-    return {
-      reason,
-      stops: false,
-      refusal: refusal(
-        'breaker_open',
-        name,
-        null,
-        `extension ${name} is required here, and ${reason}`,
-        'Try again in half a minute; see the failed attempts of the extension.',
-      ),
-    };
+    return { reason, stops: false, refusal: because('breaker_open', reason, 'Try again in half a minute; see the failed attempts of the extension.') };
   }
   return null;
 }
 
-function applicable(name: string, { activations, request }: DecisionInput): readonly ActivationRow[] {
-  return activations.filter((row) => row.extension === name && scopeCovers(row.scope, request.driver, request.workspace));
-}
-
-/** The wrapper's entry, else the most specific activation in scope: it decides alone. */
-function decidingFor(extension: ExtensionRecord, input: DecisionInput): Deciding | null {
-  const entry = input.alwaysOn?.find((candidate) => candidate.extension === extension.name);
-  if (entry) {
-    const { config, order, failurePolicy, overrides } = entry;
-    const revision = entry.revision ?? extension.latest;
-    const text = `the always-on entry of wrapper ${entry.wrapper}`;
-    return {
-      extension: extension.name,
-      revision,
-      config,
-      order,
-      failurePolicy,
-      overrides,
-      requestSettable: [],
-      mode: 'enforce',
-      activation: null,
-      entry,
-      text,
-    };
-  }
-  // Equally specific ones cannot overlap; the id only makes the choice the same everywhere if a store holds such a pair all the same.
-  const [first] = [...applicable(extension.name, input)].sort(
-    (left, right) => specificity(right.scope) - specificity(left.scope) || compareText(left.id, right.id),
-  );
-  return first ? { ...first, activation: first, entry: null, text: `activation ${first.id} (${scopeText(first.scope)})` } : null;
-}
-
-/** The key by which the request asks for this extension, or null. A key of another revision than the one that would run asks for nothing. */
+/**
+ * The key by which the request asks for this extension, or null. A key of another revision than the one that would run asks for something
+ * that cannot be had, also where the right one stands beside it.
+ */
 function askedKeyOf(extension: ExtensionRecord, deciding: Deciding, revision: RevisionRecord | undefined, asked: readonly string[]): string | null {
-  const key = asked.find((candidate) => keysOf(extension).includes(candidate));
-  if (key === undefined) return null;
+  const keys = asked.filter((candidate) => keysOf(extension).includes(candidate));
   const activation = revision?.manifest.activation;
-  if (deciding.entry || !activation || (activation.mode === 'on_request' && activation.key === key)) return key;
-  const now = activation.mode === 'on_request' ? `is asked for by the key ${activation.key}` : 'is not asked for by a label';
+  const own = activation?.mode === 'on_request' ? activation.key : null;
+  const wrong = activation && !deciding.entry ? keys.find((key) => key !== own) : undefined;
+  if (wrong === undefined) return keys[0] ?? null;
+  const now = own === null ? 'is not asked for by a label' : `is asked for by the key ${own}`;
   throw refusal(
     'activation_unknown',
     extension.name,
-    key,
+    wrong,
     `revision ${deciding.revision} of ${extension.name}, which would run here, ${now}`,
     'Correct the label, or move the activation to a revision with this key.',
   );
@@ -335,43 +263,6 @@ function grantOf(activation: ActivationRow, key: string, { caller, request }: De
     throw refused(`role ${caller.role} is not among ${listed(grant.roles)}`, 'Leave the label out, or ask somebody who has that role.');
   }
   return `${activation.actor}, activation ${activation.id}`;
-}
-
-/** What the request itself sets: only keys that the activation names settable. */
-function resolveRequestConfig(name: string, deciding: Deciding, manifest: Manifest, request: SandboxRequest): JsonObject {
-  const block = Object.hasOwn(request.extensionConfig, name) ? request.extensionConfig[name] : undefined;
-  for (const key of Object.keys(block ?? {})) {
-    if (deciding.requestSettable.includes(key)) continue;
-    const known = propertyNames(manifest.configSchema).includes(key);
-    const settable = `Settable by requests: ${listed(deciding.requestSettable)}.`;
-    const message = known ? `${quoted(key)} of extension ${name} may not be set by a request` : `extension ${name} has no config key ${quoted(key)}`;
-    throw new TenonError(known ? 'config_invalid' : 'unknown_field', message, {
-      extension: name,
-      pointer: pointerTo('extensionConfig', name, key),
-      hint: `Remove it. ${settable}`,
-    });
-  }
-  return block ?? {};
-}
-
-function configFault(name: string, deciding: Deciding, manifest: Manifest, requestConfig: JsonObject): TenonError | null {
-  try {
-    const merged: { [key: string]: Json } = { ...deciding.config, ...requestConfig };
-    checkConfig(manifest.configSchema, merged, { extension: name, at: pointerTo('extensionConfig', name) });
-    return null;
-  } catch (thrown) {
-    if (!(thrown instanceof TenonError)) throw thrown;
-    const own = Object.keys(requestConfig).some((key) => thrown.context.pointer?.startsWith(pointerTo('extensionConfig', name, key)));
-    if (own || deciding.requestSettable.some((key) => thrown.context.pointer === pointerTo('extensionConfig', name, key))) return thrown;
-    // The fault is in the operator's config: there is nothing in the request to point at.
-    const { pointer: _pointer, ...context } = thrown.context;
-    return new TenonError(
-      thrown.code,
-      `the config of ${deciding.text} does not fit ${name} ${deciding.revision}: ${thrown.message}`,
-      { ...context, hint: 'Have an operator correct the config of the activation.' },
-      thrown,
-    );
-  }
 }
 
 function refuseMissing(manifest: Manifest, driver: DriverFacts, key: string | null): void {
@@ -410,18 +301,6 @@ function refuseUngranted(key: string | undefined, extension: string, { request }
     `extension ${extension} has no activation for ${place}`,
     'Leave the label out, or have an operator activate the extension there.',
   );
-}
-
-/** Refuses a chain that holds one extension twice. */
-function refuseDoubled(entries: readonly AlwaysOn[]): void {
-  for (const [index, entry] of entries.entries()) {
-    const other = entries.slice(0, index).find((earlier) => earlier.extension === entry.extension);
-    if (!other) continue;
-    throw new TenonError('validation_failed', `extension ${entry.extension} is always on twice in this chain: by ${other.wrapper} and by ${entry.wrapper}`, {
-      extension: entry.extension,
-      hint: 'Remove it from one of the two wrappers.',
-    });
-  }
 }
 
 type RefusalCode =

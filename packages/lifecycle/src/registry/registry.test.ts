@@ -88,6 +88,10 @@ describe('registration', () => {
     expect(() => register(aManifest(), { known, replaces: true })).not.toThrow();
   });
 
+  it('never puts code of the product in place of what somebody registered', () => {
+    expect(refusalOf({ revision: '2.0.0' }, { known: anExtension(aManifest()), replaces: true }).code).toBe('extension_exists');
+  });
+
   it('refuses an unknown phase', () => {
     const error = caught(() => aManifest({ hooks: [{ phase: 'prepare_plan' }, { phase: 'configure_launch' }] }));
     expect([error.code, error.context.pointer]).toEqual(['unknown_phase', '/manifest/hooks/1/phase']);

@@ -123,7 +123,13 @@ function checkIdentity(manifest: Manifest, { others, known, replaces }: Registra
       hint: `Set the manifest's name to ${known.name}, or register ${quoted(name)} as an extension of its own.`,
     });
   }
-  if (replaces) return;
+  if (replaces && known.source !== 'registered') return;
+  if (replaces) {
+    throw new TenonError('extension_exists', `an extension named ${name} is registered, and the product brings one of that name`, {
+      extension: name,
+      hint: 'Unregister it, or leave the one in the configuration out.',
+    });
+  }
   if (known.source !== 'registered') {
     throw new TenonError('extension_exists', `extension ${name} is ${known.source} with the product: its one revision is the code that is there`, {
       extension: name,
