@@ -44,7 +44,10 @@ export class RunTimer {
     this.cancelTimer = null;
     if (this.callback === null) return;
     const left = this.dueAt - this.clock.monotonic();
-    if (left > 0) return this.schedule(left);
+    if (left > 0) {
+      this.schedule(left);
+      return;
+    }
     const callback = this.callback;
     this.disarm();
     callback();

@@ -7,7 +7,7 @@ import { idempotencyKey } from './keys.ts';
 import { abortIfAsked, runPhase, tell } from './phases.ts';
 import { callDriverRelease, owe, released, releaseRows } from './release.ts';
 import { dueFor, type Session } from './session.ts';
-import { becomeReady, driverCreate, driverStart, exitReason, markStarted, pendingPoints, planRequest, seal } from './steps.ts';
+import { awaitReady, becomeReady, driverCreate, driverStart, exitReason, markStarted, pendingPoints, planRequest, seal } from './steps.ts';
 
 /** create: from the request to a ready sandbox, or to nothing at all. */
 export async function runCreate(session: Session): Promise<void> {
@@ -174,7 +174,7 @@ export async function runPreview(session: Session): Promise<void> {
 }
 
 /** What a reconcile pass found out about a sandbox that no run holds. */
-export type Finding = 'exited' | 'vanished' | 'replaced' | 'restarted';
+export type Finding = 'exited' | 'vanished' | 'replaced' | 'lost' | 'restarted';
 
 export async function runReconcile(session: Session, finding: Finding): Promise<void> {
   try {
@@ -207,11 +207,45 @@ export async function runReconcile(session: Session, finding: Finding): Promise<
       await runPhase(session, 'after_ready');
       session.setSandbox({ instance: seen.instance });
     }
+    if (finding === 'lost') {
+      await restore(session);
+      return;
+    }
     if (finding === 'restarted') await runPhase(session, 'reconcile');
     succeed(session);
   } catch (thrown) {
     if (thrown instanceof RunLost || (thrown instanceof RunAborted && thrown.reason === 'lost')) throw thrown;
     session.fail(errorFrom(thrown));
+    end(session, 'failed');
+  }
+}
+
+/**
+ * The workload was lost and the driver relaunches it. A failure keeps the sandbox's record and marks it for the operator: before the
+ * relaunch it is stopped and what belonged to the start goes back; after it the workload runs on.
+ */
+async function restore(session: Session): Promise<void> {
+  let relaunched = false;
+  try {
+    await runPhase(session, 'before_restore');
+    await driverCreate(session);
+    await driverStart(session);
+    relaunched = true;
+    const seen = await awaitReady(session);
+    session.setSandbox({ instance: seen.instance });
+    await runPhase(session, 'after_restore');
+    session.setState('ready');
+    succeed(session);
+  } catch (thrown) {
+    if (thrown instanceof RunLost || (thrown instanceof RunAborted && thrown.reason === 'lost')) throw thrown;
+    session.fail(errorFrom(thrown));
+    session.guard.reopen();
+    const mark = { code: 'restore_failed', message: session.firstError?.message ?? 'the restore failed', exitCode: null };
+    if (relaunched) session.setState('running', mark);
+    else {
+      await releaseRows(session, session.ledger.newestFirst(dueFor('exit')), 'exit');
+      session.setState('stopped', mark);
+    }
     end(session, 'failed');
   }
 }

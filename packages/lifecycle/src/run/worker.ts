@@ -108,12 +108,15 @@ export class Worker {
     if (sandbox.state === 'deleting') return this.deleteAgain(sandbox);
     if (sandbox.state !== 'running' && sandbox.state !== 'ready' && sandbox.state !== 'stopped') return false;
     const observation = listed ?? (await driver.inspect({ id: sandbox.id, name: sandbox.name, workspace: sandbox.workspace }, null));
-    const finding = await this.judge(sandbox, observation);
+    const finding = await this.judge(driver, sandbox, observation);
     if (finding === null) return false;
     return this.open(sandbox, finding);
   }
 
-  private async judge(sandbox: SandboxRecord, seen: DriverObservation): Promise<Finding | null> {
+  private async judge(driver: Driver, sandbox: SandboxRecord, seen: DriverObservation): Promise<Finding | null> {
+    const up = sandbox.state === 'running' || sandbox.state === 'ready';
+    // `lost` is a driver's word for a workload that went without ending: one that relaunches has the phases for it.
+    if (up && seen.state !== 'running' && seen.reason === 'lost' && (await driver.capabilities()).phases.includes('before_restore')) return 'lost';
     if (seen.state === 'absent') return 'vanished';
     if (sandbox.state === 'stopped') {
       if (sandbox.stateReason?.code !== 'exited') return this.restarted(sandbox);
