@@ -84,15 +84,15 @@ function applyOperation(document: Json, operation: ReadOperation, size: PlanSize
     return run(document, { op, path, value: expected });
   }
   if (op === 'add' || op === 'replace') {
-    const value = size.add(operation.value, target, document);
     if (op === 'add') resolveForAdd(document, target);
-    else resolve(document, target);
+    const replaced = op === 'replace' ? resolve(document, target) : null;
+    const value = size.add(operation.value, target, document, replaced);
     return run(document, { op, path, value });
   }
   const moved = resolve(document, source);
   if (op === 'copy') {
-    const value = size.add(moved, target, document);
     resolveForAdd(document, target);
+    const value = size.add(moved, target, document, null);
     return run(document, { op: 'add', path, value });
   }
   if (target.length > source.length && source.every((segment, i) => segment === target[i])) throw refuse('a value cannot be moved into itself');
@@ -163,17 +163,17 @@ class PlanSize {
     return copyAt(value, at, this.#limits, byteBudget(this.#limits));
   }
 
-  /** A copy that makes the plan larger. What was removed since is counted only where the limit seems reached. */
-  add(value: unknown, at: readonly string[], document: Json): Json {
-    const left = this.#budget.left;
+  /** A copy that makes the plan larger. What went since, and what it replaces, is counted only where the limit seems reached. */
+  add(value: unknown, at: readonly string[], document: Json, replaced: Json): Json {
     try {
       return this.take(value, at);
     } catch (thrown) {
       if (!(thrown instanceof TenonError) || thrown.code !== 'patch_too_large') throw thrown;
-      const exact = byteBudget(this.#limits);
-      copyAt(document, [], this.#limits, exact);
-      if (exact.left <= left) throw thrown;
-      this.#budget.left = exact.left;
+      const whole = byteBudget(this.#limits);
+      copyAt(document, [], this.#limits, whole);
+      const part = byteBudget(this.#limits);
+      copyAt(replaced, at, this.#limits, part);
+      this.#budget.left = whole.left + (part.limit - part.left);
       return this.take(value, at);
     }
   }
