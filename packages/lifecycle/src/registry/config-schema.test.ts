@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { caught } from '../../testing/registry-builders.ts';
 import type { Json, JsonObject } from '../json.ts';
-import { checkConfig, checkSchema, propertyNames, SCHEMA_BOUNDS } from './config-schema.ts';
+import { checkConfig, checkSchema, propertyNames } from './config-schema.ts';
+import { SCHEMA_BOUNDS } from './untrusted-schema.ts';
 
 const SUBNET: JsonObject = {
   type: 'object',
@@ -18,6 +19,8 @@ describe('a config schema', () => {
     ['a remote reference', { $ref: 'https://example.com/schema.json' }, '/$ref'],
     ['a reference to the meta schema', { properties: { a: { $ref: 'https://json-schema.org/draft/2020-12/schema' } } }, '/properties/a/$ref'],
     ['a reference to nothing', { $ref: '#/$defs/absent' }, ''],
+    ['a reference by anchor', { $ref: '#foo' }, '/$ref'],
+    ['a reference that does not decode', { $ref: '#/%E0%A4%A' }, '/$ref'],
     ['another draft', { $schema: 'http://json-schema.org/draft-07/schema#' }, '/$schema'],
     ['an id of its own', { $id: 'https://example.com/x' }, '/$id'],
     ['asynchronous validation', { $async: true, type: 'object' }, '/$async'],
@@ -26,6 +29,7 @@ describe('a config schema', () => {
     ['a back-reference', { patternProperties: { '(a)\\1': {} } }, '/patternProperties/(a)\\1'],
     ['a broken pattern', { properties: { a: { pattern: '(' } } }, '/properties/a/pattern'],
     ['a pattern too long', { pattern: 'a'.repeat(SCHEMA_BOUNDS.patternLength + 1) }, '/pattern'],
+    ['repeat counts that make a pattern huge', { pattern: '^(a|b|ab){0,1000}$' }, '/pattern'],
     ['too much depth', nested(SCHEMA_BOUNDS.depth), ''],
     ['too many bytes', { description: 'x'.repeat(SCHEMA_BOUNDS.bytes) }, ''],
     ['a polluting key', { properties: JSON.parse('{"__proto__": {}}') as JsonObject }, '/properties/__proto__'],
@@ -35,6 +39,24 @@ describe('a config schema', () => {
     expect(error.code).toBe('validation_failed');
     expect(error.context.pointer).toBe(`/manifest/configSchema${pointer}`);
     expect(error.context.hint).toBeTruthy();
+  });
+
+  it('may share parts by reference, but neither multiply them nor go in circles', () => {
+    const chain = (levels: number): JsonObject => ({
+      $ref: '#/$defs/a0',
+      $defs: Object.fromEntries(
+        [...Array(levels).keys()].map((level) => [
+          `a${level}`,
+          level + 1 < levels ? { allOf: [{ $ref: `#/$defs/a${level + 1}` }, { $ref: `#/$defs/a${level + 1}` }] } : {},
+        ]),
+      ),
+    });
+    expect(() => checkSchema(chain(5))).not.toThrow();
+    expect(caught(() => checkSchema(chain(60))).message).toContain('written out');
+    for (const schema of [{ properties: { a: { $ref: '#' } } }, { $defs: { a: { items: { $ref: '#/$defs/b' } }, b: { not: { $ref: '#/$defs/a' } } } }]) {
+      expect(caught(() => checkSchema(schema)).message).toContain('in a circle');
+    }
+    expect(() => checkSchema({ type: 'object', default: { $ref: '#' } })).not.toThrow();
   });
 
   it('survives nesting that would end the stack', () => {

@@ -1,25 +1,12 @@
 import { createHash } from 'node:crypto';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import { fullFormats } from 'ajv-formats/dist/formats.js';
-import { RE2JS } from 're2js';
 import { TenonError } from '../errors.ts';
 import { isObject, type Json, type JsonObject } from '../json.ts';
 import { isForbiddenKey } from '../plan/pointer.ts';
+import { linearPattern, refuseSchema, resolveLocal, SCHEMA_BOUNDS, valueAt } from './untrusted-schema.ts';
 import { pointerTo, quoted } from './wording.ts';
 
-/**
- * Config schemas come from outside and are not trusted: their size, depth and patterns are bounded, they refer only to
- * themselves, and their patterns run on an engine whose time is linear in the text. What that engine cannot do (lookahead, lookbehind,
- * back-references) is refused when the schema is. `format` is asserted where it is a known one, else it is a note.
- */
-export const SCHEMA_BOUNDS = { bytes: 65_536, depth: 32, patternLength: 1_000, configBytes: 262_144, configDepth: 32 } as const;
-const DRAFT = 'https://json-schema.org/draft/2020-12/schema';
-/** Keywords that reach outside the schema, make validation asynchronous, or resolve differently by where they are reached from. */
-const REFUSED_KEYWORDS = ['$id', '$dynamicRef', '$dynamicAnchor', '$recursiveRef', '$recursiveAnchor', '$vocabulary', '$async', '$data'];
-/** Keywords whose value is data, not a schema: nothing in there is judged as one. */
-const DATA_KEYWORDS = ['const', 'enum', 'default', 'examples'];
-/** Keywords that map names to schemas: the names are not keywords. */
-const NAME_MAPS = ['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependentRequired'];
 const CACHED = 200;
 
 type Compiled = { readonly validate: ValidateFunction } | { readonly fault: TenonError };
@@ -140,70 +127,6 @@ function compileNew(schema: JsonObject): Compiled {
 /** Ajv's door for another expression engine: linear time, so that no pattern and no text together can stop the product. It tells patterns apart by `toString`. */
 const linearEngine = Object.assign((pattern: string) => ({ test: linearPattern(pattern), toString: () => pattern }), { code: 'linearPattern' });
 
-function linearPattern(pattern: string): (text: string) => boolean {
-  const compiled = RE2JS.compile(RE2JS.translateRegExp(pattern));
-  return (text) => compiled.test(text);
-}
-
-function refuseSchema(schema: JsonObject): TenonError | null {
-  const fault = (pointer: string, message: string, hint: string) => new TenonError('validation_failed', message, { pointer, hint });
-  const visit = (part: unknown, pointer: string, depth: number, as: 'schema' | 'names' | 'data'): TenonError | null => {
-    if (depth > SCHEMA_BOUNDS.depth)
-      return fault('', `the config schema is nested deeper than ${SCHEMA_BOUNDS.depth} levels`, 'Flatten it; move parts to $defs.');
-    const below = as === 'names' ? 'schema' : as;
-    if (Array.isArray(part)) return firstOf(part.entries(), ([index, item]) => visit(item, pointer + pointerTo(index), depth + 1, below));
-    if (!isObject(part)) return null;
-    return firstOf(Object.entries(part), ([key, value]) => {
-      const here = pointer + pointerTo(key);
-      if (isForbiddenKey(key)) return fault(here, `the config schema has a key ${quoted(key)}, which is never accepted`, 'Rename it.');
-      if (as !== 'schema') return visit(value, here, depth + 1, below);
-      return (
-        judgeKeyword(key, value, here, fault) ??
-        visit(value, here, depth + 1, DATA_KEYWORDS.includes(key) ? 'data' : NAME_MAPS.includes(key) ? 'names' : 'schema')
-      );
-    });
-  };
-  const found = visit(schema, '', 1, 'schema');
-  if (found) return found;
-  // After the depth: serialising is recursive.
-  const bytes = Buffer.byteLength(JSON.stringify(schema));
-  if (bytes > SCHEMA_BOUNDS.bytes) return fault('', `the config schema has ${bytes} bytes, more than ${SCHEMA_BOUNDS.bytes}`, 'Make it smaller.');
-  return null;
-}
-
-type Fault = (pointer: string, message: string, hint: string) => TenonError;
-
-function judgeKeyword(key: string, value: unknown, pointer: string, fault: Fault): TenonError | null {
-  if (REFUSED_KEYWORDS.includes(key))
-    return fault(pointer, `the config schema uses ${key}, which is not accepted`, 'Refer to parts of the schema itself by "$ref": "#/$defs/…".');
-  if (key === '$schema' && value !== DRAFT && value !== `${DRAFT}#`)
-    return fault(pointer, `the config schema says it is ${quoted(value)}`, `Use ${DRAFT}, or leave $schema out.`);
-  if (key === '$ref' && !(typeof value === 'string' && value.startsWith('#'))) {
-    return fault(pointer, `the config schema refers to ${quoted(value)}, outside itself`, 'Copy that schema into $defs and refer to "#/$defs/…".');
-  }
-  if (key === 'pattern' && typeof value === 'string') return judgePattern(value, pointer, fault);
-  if (key === 'patternProperties' && isObject(value))
-    return firstOf(Object.keys(value), (pattern) => judgePattern(pattern, pointer + pointerTo(pattern), fault));
-  return null;
-}
-
-function judgePattern(pattern: string, pointer: string, fault: Fault): TenonError | null {
-  if (pattern.length > SCHEMA_BOUNDS.patternLength) {
-    return fault(pointer, `a pattern of the config schema has ${pattern.length} characters, more than ${SCHEMA_BOUNDS.patternLength}`, 'Make it shorter.');
-  }
-  try {
-    linearPattern(pattern);
-    return null;
-  } catch (thrown) {
-    const why = thrown instanceof Error ? thrown.message : String(thrown);
-    return fault(
-      pointer,
-      `pattern ${quoted(pattern)} cannot run in linear time: ${why}`,
-      'Write it without lookahead, lookbehind, back-references and large repeat counts.',
-    );
-  }
-}
-
 function unknownFormats(schema: JsonObject): Record<string, true> {
   const formats: Record<string, true> = {};
   const visit = (part: unknown): void => {
@@ -278,32 +201,10 @@ function isSupplied(error: ErrorObject, maySupply: readonly string[]): boolean {
   return error.keyword === 'required' && error.instancePath === '' && maySupply.includes(String(params.missingProperty));
 }
 
-function valueAt(value: Json, pointer: string): Json | undefined {
-  let part: Json | undefined = value;
-  for (const escaped of pointer.split('/').slice(1)) {
-    const segment = escaped.replaceAll('~1', '/').replaceAll('~0', '~');
-    if (typeof part !== 'object' || part === null || !Object.hasOwn(part, segment)) return undefined;
-    part = Array.isArray(part) ? part[Number(segment)] : part[segment];
-  }
-  return part;
-}
-
-function resolveLocal(schema: JsonObject, ref: string): Json | undefined {
-  return ref.startsWith('#') ? valueAt(schema, decodeURIComponent(ref.slice(1))) : undefined;
-}
-
 function isSchema(part: Json | undefined): part is JsonObject {
   return isObject(part);
 }
 
 function relocated(fault: TenonError, at: string): TenonError {
   return new TenonError(fault.code, fault.message, { ...fault.context, pointer: at + (fault.context.pointer ?? '') }, fault.cause);
-}
-
-function firstOf<T, R>(items: Iterable<T>, judge: (item: T) => R | null): R | null {
-  for (const item of items) {
-    const found = judge(item);
-    if (found !== null) return found;
-  }
-  return null;
 }

@@ -1,13 +1,15 @@
 import { TenonError } from '../errors.ts';
 import type { Manifest } from '../extension.ts';
 import type { Json, JsonObject } from '../json.ts';
+import { isUnder } from '../plan/pointer.ts';
 import type { SandboxRequest } from '../records.ts';
 import { checkConfig, propertyNames } from './config-schema.ts';
+import { type ExtensionConfig, extensionConfigOf } from './config-scope.ts';
 import type { Deciding } from './deciding.ts';
 import { listed, pointerTo, quoted } from './wording.ts';
 
 /** What the request itself sets: only keys that the activation names settable. */
-export function resolveRequestConfig(name: string, deciding: Deciding, manifest: Manifest, request: SandboxRequest): JsonObject {
+export function resolveRequestConfig(name: string, deciding: Deciding, manifest: Manifest, request: SandboxRequest): ExtensionConfig {
   const block = Object.hasOwn(request.extensionConfig, name) ? request.extensionConfig[name] : undefined;
   for (const key of Object.keys(block ?? {})) {
     if (deciding.requestSettable.includes(key)) continue;
@@ -20,7 +22,7 @@ export function resolveRequestConfig(name: string, deciding: Deciding, manifest:
       hint: `Remove it. ${settable}`,
     });
   }
-  return block ?? {};
+  return extensionConfigOf(block ?? {});
 }
 
 /** Why the activation's config together with what the request set does not fit the schema, or null where it does. */
@@ -31,8 +33,9 @@ export function configFault(name: string, deciding: Deciding, manifest: Manifest
     return null;
   } catch (thrown) {
     if (!(thrown instanceof TenonError)) throw thrown;
-    const own = Object.keys(requestConfig).some((key) => thrown.context.pointer?.startsWith(pointerTo('extensionConfig', name, key)));
-    if (own || deciding.requestSettable.some((key) => thrown.context.pointer === pointerTo('extensionConfig', name, key))) return thrown;
+    const at = thrown.context.pointer ?? '';
+    const theirs = [...Object.keys(requestConfig), ...deciding.requestSettable];
+    if (theirs.some((key) => isUnder(at, pointerTo('extensionConfig', name, key)))) return thrown;
     // The fault is in the operator's config: there is nothing in the request to point at.
     const { pointer: _pointer, ...context } = thrown.context;
     return new TenonError(
