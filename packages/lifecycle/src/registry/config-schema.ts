@@ -30,7 +30,8 @@ export function checkSchema(schema: JsonObject, at = '/manifest/configSchema'): 
 }
 
 /**
- * Judges a config by its extension's schema. Without a schema, only the empty config fits.
+ * Judges a config by its extension's schema. Without a schema, only the empty config fits. `format` is asserted where it is a known one,
+ * else it is a note.
  * @throws TenonError `config_invalid` with the pointer of the first fault; the message names every fault up to five.
  */
 export function checkConfig(schema: JsonObject | null, config: JsonObject, check: ConfigCheck = {}): void {

@@ -5,9 +5,9 @@ import { isForbiddenKey } from '../plan/pointer.ts';
 import { pointerTo, quoted } from './wording.ts';
 
 /**
- * Config schemas come from outside and are not trusted: their size, depth and patterns are bounded, they refer only to
- * themselves, and their patterns run on an engine whose time is linear in the text. What that engine cannot do (lookahead, lookbehind,
- * back-references) is refused when the schema is. References may not go in circles, and what they come to when written out is bounded. `format` is asserted where it is a known one, else it is a note.
+ * Config schemas come from outside and are not trusted. Their size, depth and patterns are bounded, and they refer only to themselves:
+ * not in circles, and to a bounded number of parts once written out. Their patterns run on an engine whose time is linear in the text;
+ * what that engine cannot do (lookahead, lookbehind, back-references) is refused when the schema is registered.
  */
 export const SCHEMA_BOUNDS = {
   bytes: 65_536,
@@ -27,6 +27,7 @@ const LOCAL_REF = /^#(\/[^%]*)?$/;
 const DATA_KEYWORDS = ['const', 'enum', 'default', 'examples'];
 /** Keywords that map names to schemas: the names are not keywords. */
 const NAME_MAPS = ['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependentRequired'];
+
 /** A pattern's test, in time linear in the text. Throws where the pattern cannot run so. */
 export function linearPattern(pattern: string): (text: string) => boolean {
   const compiled = RE2JS.compile(RE2JS.translateRegExp(pattern));
