@@ -2,10 +2,14 @@
 import { QueryClient } from '@tanstack/react-query';
 import type { AppRouter } from '@tenon/api/router';
 import { createTRPCClient, httpBatchLink, httpLink, splitLink } from '@trpc/client';
+import type { inferRouterInputs } from '@trpc/server';
 import { createTRPCContext } from '@trpc/tanstack-react-query';
 
 /** The typed door to the API: `useTRPC()` makes the options of a query or mutation. */
 export const { TRPCProvider, useTRPC } = createTRPCContext<AppRouter>();
+
+/** What every procedure takes, by its name. */
+export type ApiInputs = inferRouterInputs<AppRouter>;
 
 const url = '/trpc';
 

@@ -14,11 +14,17 @@ export function useSession(): SessionView {
 
 const rank: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
 
-/** Why this role may not do what another is needed for; null where it may. The API decides again. */
+/** Stands for what concerns the whole installation: a role that is limited to workspaces does not reach it. */
+export const INSTALLATION = '*';
+
+/**
+ * Why this role may not do what another is needed for; null where it may. The API decides again.
+ * @param workspace the workspace that is touched, or INSTALLATION.
+ */
 export function missingFor(session: Pick<SessionView, 'role' | 'workspaces'>, needed: Role, workspace?: string): string | null {
   const wrongPlace = workspace !== undefined && session.workspaces !== null && !session.workspaces.includes(workspace);
   if (rank[session.role] >= rank[needed] && !wrongPlace) return null;
-  const where = workspace === undefined ? '' : ` in workspace ${workspace}`;
+  const where = workspace === undefined ? '' : workspace === INSTALLATION ? ' without a limit to workspaces' : ` in workspace ${workspace}`;
   const places = session.workspaces === null ? '' : ` in ${session.workspaces.join(', ')}`;
   return `This needs the role ${needed}${where}. You are ${session.role}${places}.`;
 }

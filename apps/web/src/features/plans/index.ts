@@ -1,0 +1,1 @@
+export { Change, Changes, RefusedChange } from './change/change.tsx';
