@@ -11,3 +11,4 @@ export * from './store-conformance.ts';
 export * from './transport-builders.ts';
 export * from './transport-conformance.ts';
 export * from './engine-bench.ts';
+export * from './scripted-transport.ts';
