@@ -67,7 +67,7 @@ function applyToList(list: KeyedList, key: string, change: Change): void {
   }
   const place = list.find(change.beforeKey);
   if (place < 0) throw misfit(change, `the list has no element ${JSON.stringify(change.beforeKey)} before which it could stand`);
-  list.insert(place, change.after);
+  list.insert(key, place, change.after);
 }
 
 /** The container in which a change happens, as a copy of our own all the way down. */
@@ -138,6 +138,9 @@ class KeyedList {
   readonly #rule: ListRule;
   readonly #path: readonly string[];
   #index: Map<string, number> | null = null;
+  /** Every key, once an index was made; an insertion spoils positions, never this. */
+  #keys: Set<string> | null = null;
+  #inserted: { readonly key: string; readonly index: number } | null = null;
   #scans = 0;
   #gaps = false;
 
@@ -152,17 +155,23 @@ class KeyedList {
   }
 
   find(key: string): number {
-    if (this.#index === null && this.#scans < SCANS) {
-      this.#scans += 1;
-      return this.#list.findIndex((element) => element !== undefined && elementKey(element, this.#rule, this.#path) === key);
+    if (this.#keys !== null && !this.#keys.has(key)) return -1;
+    // Elements that are added in a row each stand before the one added last.
+    if (this.#inserted?.key === key) return this.#inserted.index;
+    if (this.#index !== null) return this.#index.get(key) ?? -1;
+    if (this.#keys === null && this.#scans === SCANS) return this.#build().get(key) ?? -1;
+    if (this.#keys === null) this.#scans += 1;
+    return this.#list.findIndex((element) => element !== undefined && elementKey(element, this.#rule, this.#path) === key);
+  }
+
+  #build(): Map<string, number> {
+    const index = new Map<string, number>();
+    for (const [i, element] of this.#list.entries()) {
+      if (element !== undefined) index.set(elementKey(element, this.#rule, this.#path), i);
     }
-    if (this.#index === null) {
-      this.#index = new Map();
-      for (const [i, element] of this.#list.entries()) {
-        if (element !== undefined) this.#index.set(elementKey(element, this.#rule, this.#path), i);
-      }
-    }
-    return this.#index.get(key) ?? -1;
+    this.#index = index;
+    this.#keys = new Set(index.keys());
+    return index;
   }
 
   /** Same key, new value. */
@@ -173,17 +182,23 @@ class KeyedList {
   remove(key: string, index: number): void {
     this.#list[index] = undefined;
     this.#index?.delete(key);
+    this.#keys?.delete(key);
+    if (this.#inserted?.key === key) this.#inserted = null;
     this.#gaps = true;
   }
 
   append(key: string, element: Json): void {
     this.#index?.set(key, this.#list.length);
+    this.#keys?.add(key);
+    this.#inserted = { key, index: this.#list.length };
     this.#list.push(element);
   }
 
-  insert(index: number, element: Json): void {
+  insert(key: string, index: number, element: Json): void {
     this.#list.splice(index, 0, element);
     this.#index = null;
+    this.#keys?.add(key);
+    this.#inserted = { key, index };
   }
 
   compact(): void {

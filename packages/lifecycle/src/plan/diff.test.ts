@@ -68,6 +68,15 @@ describe('keyed changes', () => {
     expect(short({ mounts }, { mounts: [{ target: '/new' }, ...mounts] })).toEqual(['add /mounts/~1new']);
   });
 
+  it('are found and applied in large lists without a pass for each element', () => {
+    const before = Array.from({ length: 4_000 }, (_, i) => ({ id: `s${i}` }));
+    const after = before.flatMap((step) => [{ id: `new-${step.id}` }, step]).filter((_, i) => i % 5 !== 0);
+    const changes = diffPlan({ steps: before, mounts: [] }, { steps: after, mounts: before.map(({ id }) => ({ target: id })) }, SAMPLE_SCHEMA);
+    const applied = applyChanges({ steps: before, mounts: [] }, changes, SAMPLE_SCHEMA) as { steps: Json; mounts: Json[] };
+    expect(applied.steps).toEqual(after);
+    expect(applied.mounts).toHaveLength(4_000);
+  }, 3_000);
+
   it('keep positions in ordered lists: what moves is removed and added', () => {
     const steps = (...ids: string[]): Json => ({ steps: ids.map((id) => ({ id })) });
     expect(short(steps('a', 'b', 'c'), steps('a', 'x', 'b', 'c'))).toEqual(['add /steps/x before b']);

@@ -168,6 +168,14 @@ describe('a draft', () => {
     expect(base).toEqual(samplePlan());
   });
 
+  it('shows nothing of what lies behind it by symbols', () => {
+    const { plan } = open();
+    expect(Reflect.get(plan, Symbol.for('__MUTATIVE_PROXY_DRAFT__'))).toBeUndefined();
+    expect(Symbol.for('__MUTATIVE_PROXY_DRAFT__') in plan.mounts).toBe(false);
+    expect(Object.getOwnPropertySymbols(plan.labels)).toEqual([]);
+    expect(String(plan.labels)).toBe('[object Object]');
+  });
+
   it('refuses a value beyond the bytes of a plan', () => {
     expect(() => (open().plan.labels.x = 'x'.repeat(10_000_000))).toThrow(refused('patch_too_large'));
   });

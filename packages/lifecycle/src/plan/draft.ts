@@ -132,12 +132,15 @@ class Part implements ProxyHandler<object> {
   get(_target: object, key: string | symbol, receiver: unknown): unknown {
     this.#enter(key);
     const list = this.#list;
-    if (list !== null && (typeof key === 'symbol' || (key !== 'length' && Object.hasOwn(Array.prototype, key)))) return this.#method(list, key, receiver);
+    // Symbols answer as they do on any object: the draft's own would open what lies behind it.
+    if (typeof key === 'symbol') return Reflect.get(list === null ? Object.prototype : Array.prototype, key);
+    if (list !== null && key !== 'length' && Object.hasOwn(Array.prototype, key)) return this.#method(list, key, receiver);
     return this.#show(Reflect.get(this.#source, key), key);
   }
 
   has(_target: object, key: string | symbol): boolean {
     this.#enter(key);
+    if (typeof key === 'symbol') return key in (this.#list === null ? Object.prototype : Array.prototype);
     return Reflect.has(this.#source, key);
   }
 
@@ -228,9 +231,9 @@ class Part implements ProxyHandler<object> {
     });
   }
 
-  #method(list: unknown[], key: string | symbol, receiver: unknown): unknown {
-    if (typeof key === 'string' && MUTATING.has(key)) return (...args: unknown[]) => this.#mutate(list, key, args, receiver);
-    if (typeof key === 'string' && MAKING.has(key)) {
+  #method(list: unknown[], key: string, receiver: unknown): unknown {
+    if (MUTATING.has(key)) return (...args: unknown[]) => this.#mutate(list, key, args, receiver);
+    if (MAKING.has(key)) {
       return (...args: unknown[]) => {
         this.#membrane.check();
         const plain = Array.from(list, (element, i) => this.#show(element, String(i)));

@@ -8,7 +8,7 @@ import { isDraftResult } from './draft.ts';
 import { guardChanges } from './guard.ts';
 import type { Author, Override, Owners } from './owners.ts';
 import { applyPatches, type PatchLimits } from './patch.ts';
-import type { AuthoredChange, PlanSchema } from './plan.ts';
+import type { AuthoredChange, Change, PlanSchema } from './plan.ts';
 import { openPoints } from './points.ts';
 import { checkSecretRefs } from './secrets.ts';
 
@@ -53,9 +53,18 @@ export function foldEdit(input: FoldInput): Folded {
   return {
     // A draft's own result is the same plan, except for the order of lists that it touched.
     value: !lists && isDraftResult(after) ? (after as Json) : applyChanges(before, changes, schema),
-    changes: changes.map((change, i) => ({ ...change, by, reason, overrode: overrode[i] ?? null })),
+    changes: changes.map((change, i) => authored(change, by, reason, overrode[i] ?? null)),
     owners,
   };
+}
+
+/** Field by field: a spread of changes of three shapes is the dearest part of a small edit. */
+function authored(change: Change, by: AuthoredChange['by'], reason: string | null, overrode: string | null): AuthoredChange {
+  const made: { -readonly [K in keyof AuthoredChange]: AuthoredChange[K] } = { op: change.op, path: change.path, by, reason, overrode };
+  if (change.before !== undefined) made.before = change.before;
+  if (change.after !== undefined) made.after = change.after;
+  if (change.beforeKey !== undefined) made.beforeKey = change.beforeKey;
+  return made;
 }
 
 function oneLine(reason: string | null): string | null {
