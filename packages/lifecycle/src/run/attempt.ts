@@ -114,7 +114,7 @@ async function attempts(
     if (end.kind !== 'retry') return end;
     const wait = end.afterMs ?? backoff(deps.clock, number - 1, deps.limits.retryBaseMs, deps.limits.retryMaxMs);
     if (number >= deps.limits.attempts || wait >= session.budgetLeft()) return { kind: 'failed', error: end.error };
-    await deps.clock.sleep(wait);
+    await session.waitingFor('retry', () => deps.clock.sleep(wait));
     const cause = session.guard.aborted;
     if (cause !== null) return { kind: 'aborted', cause, error: end.error };
   }

@@ -74,6 +74,7 @@ class LifecycleEngine implements Engine {
     const { deps } = this;
     const id = newId(deps.clock.now());
     const admitted = await this.admit(request, caller, id, false);
+    await this.payNamesake(request, caller);
     const now = deps.clock.now();
     const sandbox: SandboxRecord = {
       id,
@@ -114,9 +115,35 @@ class LifecycleEngine implements Engine {
     const admitted = await this.admit(request, caller, id, true);
     const run = newRun({ operation: 'preview', sandbox: null, request: admitted.request, caller, now: deps.clock.now(), record: admitted.record, id });
     if (admitted.secrets.size > 0) await deps.vault.put({ kind: 'run', id }, admitted.secrets);
-    const lease = await deps.store.openPreview(run, deps.holder, deps.limits.leaseMs);
+    const lease = await deps.store.openPreview(run, deps.holder, deps.limits.leaseMs).catch(async (error: unknown) => {
+      await deps.vault.drop({ kind: 'run', id });
+      throw error;
+    });
     await this.runner.execute(run, lease);
     return { plan: await this.planOfRun(id), run: (await deps.store.getRun(id)) ?? run };
+  }
+
+  /** A deterministic name that an owed workload of ours still holds is paid for first. */
+  private async payNamesake(request: IncomingRequest, caller: Caller): Promise<void> {
+    const { store } = this.deps;
+    const former = await store.listSandboxes(
+      { visible: null, name: request.name, workspace: request.workspace, driver: request.driver, state: ['failed', 'deleted'] },
+      { limit: 10 },
+    );
+    for (const sandbox of former.items) {
+      const row = (await store.effectsOfSandbox(sandbox.id, ['owed'])).find((each) => each.kind === 'driver_create');
+      if (row === undefined) continue;
+      const tried = await this.debts.retry(row.id, caller);
+      if (tried.state !== 'owed') continue;
+      throw new TenonError(
+        'driver_failed',
+        `the name ${request.name} is still held by the ${sandbox.state} sandbox ${sandbox.id}, whose removal is owed: ${tried.lastError?.message ?? 'the driver did not confirm it'}`,
+        {
+          sandboxId: sandbox.id,
+          hint: `Retry or waive effect ${row.id}, or choose another name.`,
+        },
+      );
+    }
   }
 
   /** Everything that a create or dry run refuses before anything is written: reserved names, claims, config blocks, the planner, activation. */

@@ -239,7 +239,7 @@ async function restore(session: Session): Promise<void> {
   } catch (thrown) {
     if (thrown instanceof RunLost || (thrown instanceof RunAborted && thrown.reason === 'lost')) throw thrown;
     session.fail(errorFrom(thrown));
-    session.guard.reopen();
+    session.beginUnwinding();
     const mark = { code: 'restore_failed', message: session.firstError?.message ?? 'the restore failed', exitCode: null };
     if (relaunched) session.setState('running', mark);
     else {
@@ -316,7 +316,7 @@ async function endInDriversState(session: Session, thrown: unknown, what: 'stop'
   if (thrown instanceof RunLost || (thrown instanceof RunAborted && thrown.reason === 'lost')) throw thrown;
   const error = errorFrom(thrown);
   session.fail(error);
-  session.guard.reopen();
+  session.beginUnwinding();
   // Only the driver's own failure makes debts: a stop that a hook blocked, or that was superseded, has asked nothing of it.
   if (session.stepState(`driver:${what}`) === 'failed' && !(thrown instanceof RunAborted)) oweFromDriverOn(session, what, error, dueFor(what));
   const seen = await session.driver.inspect(session.ref, session.plan).catch(() => null);
@@ -336,7 +336,7 @@ function refuseState(session: Session, what: string): void {
 function beginUnwinding(session: Session, thrown: unknown): void {
   if (thrown instanceof RunLost || (thrown instanceof RunAborted && thrown.reason === 'lost')) throw thrown;
   session.fail(errorFrom(thrown));
-  session.guard.reopen();
+  session.beginUnwinding();
   session.step('unwind', 'intended');
 }
 

@@ -2,6 +2,7 @@ import { type Phase, phaseRow } from '@tenon/vocabulary';
 import { TenonError } from '../errors.ts';
 import type { HookDeclaration } from '../extension.ts';
 import type { ActiveExtension } from '../records.ts';
+import { judgeHook } from '../registry/capabilities.ts';
 import { RunAborted } from './aborted.ts';
 import { abortError, callHook, recordSkip } from './attempt.ts';
 import { idempotencyKey } from './keys.ts';
@@ -28,9 +29,10 @@ export async function runPhase(session: Session, phase: Phase): Promise<void> {
   session.step(`phase:${phase}`, 'intended');
   for (const { active, hook } of hooks) {
     abortIfAsked(session);
-    if (!session.capabilities.phases.includes(phase)) {
-      if (hook.required && active.mode === 'enforce' && setsUp(session)) throw missing(session, active, phase);
-      recordSkip(session, phase, active, `${session.driver.name} has no ${phase}`);
+    const judged = judgeHook(session.driver, session.capabilities, hook);
+    if (judged.state !== 'supported') {
+      if (judged.state === 'refused' && active.mode === 'enforce' && setsUp(session)) throw missing(session, active, phase, judged.reason);
+      recordSkip(session, phase, active, judged.reason);
       continue;
     }
     const end = await callHook(session, phase, active, hook);
@@ -63,7 +65,8 @@ export async function tell(session: Session, phase: Phase, only: ReadonlySet<str
   if (hooks.length === 0 || session.stepState(`phase:${phase}`) === 'done') return;
   session.step(`phase:${phase}`, 'intended');
   for (const { active, hook } of hooks) {
-    if (!session.capabilities.phases.includes(phase)) recordSkip(session, phase, active, `${session.driver.name} has no ${phase}`);
+    const judged = judgeHook(session.driver, session.capabilities, hook);
+    if (judged.state !== 'supported') recordSkip(session, phase, active, judged.reason);
     else {
       const end = await callHook(session, phase, active, hook);
       if (end.kind === 'aborted' && end.cause === 'lost') throw new RunAborted('lost', end.error);
@@ -83,8 +86,8 @@ function setsUp(session: Session): boolean {
   return session.run.operation === 'create' || session.run.operation === 'start' || session.run.operation === 'preview';
 }
 
-function missing(session: Session, active: ActiveExtension, phase: Phase): TenonError {
-  return new TenonError('capability_missing', `driver ${session.driver.name} has no ${phase}, which ${active.name} requires`, {
+function missing(session: Session, active: ActiveExtension, phase: Phase, reason: string): TenonError {
+  return new TenonError('capability_missing', `driver ${session.driver.name} cannot run ${active.name} in ${phase}: ${reason}`, {
     extension: active.name,
     phase,
     hint: `Make the hook optional (required: false), or leave ${session.driver.name} out of the activation's scope.`,

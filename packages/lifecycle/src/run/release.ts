@@ -176,6 +176,11 @@ export async function releaseRows(
       owed += 1;
       continue;
     }
+    if (session.budgetLeft() <= 0) {
+      owe(session, row, reason, new TenonError('run_timed_out', 'the run had no time left to release it'));
+      owed += 1;
+      continue;
+    }
     const end = row.extension === null ? await releaseDriver(session, row, reason) : await releaseInRun(session, row, reason);
     if (end.kind === 'owed') {
       owe(session, row, reason, end.error);

@@ -1,5 +1,6 @@
-import { FINAL_RUN_STATUSES, type RunStatus } from '@tenon/vocabulary';
+import { FINAL_RUN_STATUSES, OPERATIONS, PHASE_NAMES, type RunStatus } from '@tenon/vocabulary';
 import { messageOf, TenonError, toTenonError } from '../errors.ts';
+import type { Driver, DriverCapabilities } from '../ports/driver.ts';
 import { type RunLease, RunLost } from '../ports/store.ts';
 import type { RunRecord, SandboxRecord } from '../records.ts';
 import { RunAborted } from './aborted.ts';
@@ -12,6 +13,21 @@ import { Session } from './session.ts';
 interface Live {
   readonly session: Session;
   readonly done: Promise<void>;
+}
+
+/** A backend that does not answer must not keep a stop or a delete from beginning: what it could do is then taken as given. */
+async function capabilitiesFor(run: RunRecord, driver: Driver): Promise<DriverCapabilities> {
+  const asked = driver.capabilities();
+  if (run.operation === 'create' || run.operation === 'start' || run.operation === 'preview') return asked;
+  return asked.catch(() => ({
+    operations: OPERATIONS,
+    phases: PHASE_NAMES,
+    features: [],
+    limits: {},
+    services: [],
+    isolation: 'external',
+    version: 'unknown: it did not answer',
+  }));
 }
 
 /** What a run that is taken over must do instead of its ordinary course. */
@@ -182,7 +198,7 @@ export class Runner {
         ? []
         : deps.store.effectsOfSandbox(sandbox.id, ['intended', 'applied', 'owed']),
       this.planSoFar(run, sandbox),
-      driver.capabilities(),
+      capabilitiesFor(run, driver),
     ]);
     const session = new Session({
       deps,

@@ -1,4 +1,4 @@
-import type { Operation, Phase, ReleaseReason, SandboxState } from '@tenon/vocabulary';
+import type { Operation, Phase, ReleaseReason, SandboxState, WaitingFor } from '@tenon/vocabulary';
 import { TenonError } from '../errors.ts';
 import { newId, newSpanId, traceparent } from '../ids.ts';
 import type { Json, JsonObject } from '../json.ts';
@@ -51,7 +51,9 @@ export class Session {
   force: boolean;
   private seq: number;
   private readonly blockedTimer: RunTimer;
+  private readonly waitTimer: RunTimer;
   private blocked = false;
+  private unwindUntil: number | null = null;
 
   constructor(options: {
     deps: EngineDeps;
@@ -84,6 +86,7 @@ export class Session {
     this.ref = { id: options.sandboxId, name: options.request.name, workspace: options.request.workspace };
     this.guard = new CallGuard(this.deps.clock);
     this.blockedTimer = new RunTimer(this.deps.clock);
+    this.waitTimer = new RunTimer(this.deps.clock);
     this.startedAt = this.deps.clock.monotonic();
     this.seq = options.run.attemptCount;
     const earlier = options.run.firstError;
@@ -112,6 +115,7 @@ export class Session {
   close(): void {
     this.guard.close();
     this.blockedTimer.close();
+    this.waitTimer.close();
   }
 
   // ---- journal
@@ -235,6 +239,22 @@ export class Session {
     this.setSandbox({ blockedBy: null });
   }
 
+  /** Work that may take long: after a second the run says what it waits for, and the trace so far is written. */
+  async waitingFor<T>(what: WaitingFor, work: () => Promise<T>): Promise<T> {
+    let said = false;
+    this.waitTimer.arm(BLOCKED_AFTER_MS, () => {
+      said = true;
+      this.setRun({ status: 'waiting', waitingFor: what });
+      this.commitQuietly();
+    });
+    try {
+      return await work();
+    } finally {
+      this.waitTimer.disarm();
+      if (said) this.setRun({ status: 'running', waitingFor: null });
+    }
+  }
+
   /** For writes that nobody awaits: a failure shows itself at the next awaited commit, which the run depends on. */
   commitQuietly(): void {
     this.journal.commit().catch((error: unknown) => this.deps.log.warn({ runId: this.run.id, err: String(error) }, 'a progress write failed'));
@@ -259,8 +279,15 @@ export class Session {
     };
   }
 
-  /** What is left of the operation's budget, ms. */
+  /** From here on the run has the budget of unwinding, and ignores what aborted it. */
+  beginUnwinding(): void {
+    this.guard.reopen();
+    this.unwindUntil ??= this.deps.clock.monotonic() + this.deps.limits.unwindBudgetMs;
+  }
+
+  /** What is left of the operation's budget, or of the unwinding's once it has begun, ms. */
   budgetLeft(): number {
+    if (this.unwindUntil !== null) return Math.max(0, this.unwindUntil - this.deps.clock.monotonic());
     return Math.max(0, budgetOf(this.run.operation, this.deps) - (this.deps.clock.monotonic() - this.startedAt));
   }
 }

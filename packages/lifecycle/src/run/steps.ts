@@ -90,7 +90,9 @@ async function driverStep<T>(
   session.step(`driver:${name}`, 'intended');
   await session.journal.commit();
   const begun = session.begin();
-  const result = await session.guard.run(Math.max(1, deadlineMs), (signal) => work(session.driverCall(row.idempotencyKey, signal())));
+  const result = await session.waitingFor('backend', () =>
+    session.guard.run(Math.max(1, deadlineMs), (signal) => work(session.driverCall(row.idempotencyKey, signal()))),
+  );
   const common = { kind: 'driver', phase: null, extension: null, effects: [row.id], message: name } as const;
   if (result.kind === 'value') {
     session.finish(begun, { ...common, outcome: 'ok' });
@@ -123,8 +125,8 @@ export async function awaitReady(session: Session): Promise<DriverObservation> {
   abortIfAsked(session);
   const deadlineMs = Math.max(1, Math.min(session.deps.limits.readyBudgetMs, session.budgetLeft()));
   const begun = session.begin();
-  const result = await session.guard.run(deadlineMs, (signal) =>
-    session.driver.awaitReady(session.driverCall(idempotencyKey(session.run.id, 'ready', session.ref.id), signal())),
+  const result = await session.waitingFor('backend', () =>
+    session.guard.run(deadlineMs, (signal) => session.driver.awaitReady(session.driverCall(idempotencyKey(session.run.id, 'ready', session.ref.id), signal()))),
   );
   const common = { kind: 'driver', phase: null, extension: null, message: 'ready' } as const;
   if (result.kind === 'value') {
