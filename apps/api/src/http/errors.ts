@@ -13,7 +13,11 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, thrown
   const error = fromFastify(thrown);
   const problem = problemOf(error, request.id);
   if (problem.status >= 500) request.log.error({ err: error, code: error.code, runId: error.context.runId }, 'the request failed');
-  return reply.headers(headersOf(error, problem)).code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
+  return reply
+    .headers(headersOf(error, problem))
+    .code(problem.status)
+    .header('content-type', PROBLEM_TYPE)
+    .send(Buffer.from(JSON.stringify(problem)));
 }
 
 function headersOf(error: TenonError, problem: ProblemView): Record<string, string> {

@@ -84,7 +84,8 @@ function send(reply: FastifyReply, answer: Answer): FastifyReply {
   if (answer.status === 204 || answer.body === undefined) return reply.headers(answer.headers ?? {}).send();
   if (answer.headers?.['content-type'] === undefined) reply.type('application/json; charset=utf-8');
   reply.headers(answer.headers ?? {});
-  return reply.send(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body));
+  // Bytes, because Fastify adds a charset to JSON text, and problem documents have none.
+  return reply.send(Buffer.from(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body)));
 }
 
 function bodyOf(spec: Route, request: FastifyRequest): unknown {

@@ -4,18 +4,18 @@ import type { Principal } from '../context.ts';
 
 /**
  * Who may do what: the one table. `where` says what a token that is limited to workspaces may touch: objects of its workspaces, or nothing
- * because the object belongs to the whole installation.
+ * because the object belongs to the whole installation. Reads go anywhere, because what is read is narrowed to what the caller sees.
  */
 const RULES = {
-  'sandbox.read': { role: 'viewer', where: 'workspace' },
+  'sandbox.read': { role: 'viewer', where: 'anywhere' },
   'sandbox.create': { role: 'operator', where: 'workspace' },
   'sandbox.dry_run': { role: 'operator', where: 'workspace' },
   'sandbox.start': { role: 'operator', where: 'workspace' },
   'sandbox.stop': { role: 'operator', where: 'workspace' },
   'sandbox.delete': { role: 'operator', where: 'workspace' },
-  'run.read': { role: 'viewer', where: 'workspace' },
+  'run.read': { role: 'viewer', where: 'anywhere' },
   'run.resume': { role: 'operator', where: 'workspace' },
-  'effect.read': { role: 'viewer', where: 'workspace' },
+  'effect.read': { role: 'viewer', where: 'anywhere' },
   'effect.retry': { role: 'operator', where: 'workspace' },
   'effect.waive': { role: 'operator', where: 'workspace' },
   'activation.read': { role: 'viewer', where: 'anywhere' },

@@ -40,7 +40,7 @@ export async function previewActivation(deps: Deps, call: Call, body: Activation
 }
 
 function candidateOf(body: ActivationPreviewBody): ActivationCandidate {
-  if (!('id' in body)) return { kind: 'new', input: inputOf({ ...body, reason: body.reason ?? '' }) };
+  if (!('id' in body)) return { kind: 'new', input: inputOf({ ...body, reason: body.reason ?? 'preview' }) };
   if ('delete' in body) return { kind: 'delete', id: body.id };
   return { kind: 'change', id: body.id, change: changeOf(body.change) };
 }
