@@ -1,5 +1,5 @@
 import { LIMITS } from '@tenon/vocabulary';
-import type { HookContext, HookInput, HookLog } from './context.ts';
+import type { EffectsApi, HookContext, HookInput, HookLog, LeasesApi, SharedApi } from './context.ts';
 import { messageOf, storable, TenonError } from './errors.ts';
 import type { Json } from './json.ts';
 import { openDraft } from './plan/draft.ts';
@@ -12,6 +12,7 @@ export class InProcessContext implements HookContext {
   readonly log: HookLog;
   #draft: ReturnType<typeof openDraft> | null = null;
   #settled = false;
+  readonly #doorFailures: unknown[] = [];
 
   constructor(call: HookCall, log: HookLog) {
     this.#call = call;
@@ -98,17 +99,33 @@ export class InProcessContext implements HookContext {
   get traceparent() {
     return this.#call.traceparent;
   }
-  get effects() {
-    return this.#call.doors.effects;
+  get effects(): EffectsApi {
+    const { effects } = this.#call.doors;
+    return { ensure: (kind, key, input, options) => this.#through(effects.ensure(kind, key, input, options)) };
   }
-  get shared() {
-    return this.#call.doors.shared;
+  get shared(): SharedApi {
+    const { shared } = this.#call.doors;
+    return { ensure: (kind, key, input, options) => this.#through(shared.ensure(kind, key, input, options)) };
   }
-  get leases() {
-    return this.#call.doors.leases;
+  get leases(): LeasesApi {
+    const { leases } = this.#call.doors;
+    return { acquire: (pool, key, candidates, options) => this.#through(leases.acquire(pool, key, candidates, options)) };
   }
   get services() {
     return this.#call.services;
+  }
+
+  /** Remembers what a door of the engine threw: that is the engine's own business and goes back to it as it is. */
+  async #through<T>(opened: Promise<T>): Promise<T> {
+    try {
+      return await opened;
+    } catch (thrown) {
+      this.#doorFailures.push(thrown);
+      throw thrown;
+    }
+  }
+  isDoorFailure(thrown: unknown): boolean {
+    return this.#doorFailures.includes(thrown);
   }
 
   /** The edited plan, or null where the hook changed nothing or could not. */

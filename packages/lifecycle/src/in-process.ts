@@ -72,6 +72,7 @@ async function callHook(extension: Extension, call: HookCall, options: InProcess
     return { ...reply, edit, effects: [], logs: log.lines };
   } catch (thrown) {
     if (thrown instanceof TenonError) throw thrown.within(where);
+    if (context.isDoorFailure(thrown)) throw thrown;
     throw new TenonError('hook_failed', messageOf(thrown), where, thrown);
   } finally {
     context.settle();

@@ -89,6 +89,15 @@ describe('the transport in process', () => {
     expect(error).toMatchObject({ code: 'resource_exhausted', context: { extension: 'under-test' } });
   });
 
+  it("hands back what a door threw for the engine's own use as it is", async () => {
+    const stop = new (class LeaseLost extends Error {})('the lease is gone');
+    const lost = async (): Promise<never> => {
+      throw stop;
+    };
+    const call = testHookCall({ doors: { ...testHookCall().doors, effects: { ensure: lost } } });
+    await expect(hooked(async (ctx) => void (await ctx.effects.ensure('slot', 'a', null))).hook(call)).rejects.toBe(stop);
+  });
+
   it('refuses what JSON cannot hold in a state', async () => {
     for (const value of [Number.NaN, new Date(0), new Map(), () => 1, undefined, 10n]) {
       expect(await failure(hooked(() => ({ state: { value } as never })).hook(testHookCall()))).toMatchObject({ code: 'hook_protocol_error' });

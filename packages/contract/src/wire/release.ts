@@ -10,11 +10,9 @@ export const WireReleaseRequest = z
     revision: z.string(),
     sandbox: WireSandbox,
     idempotencyKey: z.string(),
-    effects: z
-      .array(z.object({ kind: z.string(), key: z.string(), handle: JsonAny }))
-      .meta({
-        description: 'Empty, or a handle null, where an answer was lost: then everything made under the idempotencyKey is meant. No two have the same key.',
-      }),
+    effects: z.array(z.object({ kind: z.string(), key: z.string(), handle: JsonAny })).meta({
+      description: 'Empty, or a handle null, where an answer was lost: then everything made under the idempotencyKey is meant. No two have the same key.',
+    }),
     reason: z.enum(RELEASE_REASONS),
   })
   .meta({ id: 'ReleaseRequest' });

@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 
 export const SIGNATURE_HEADER = 'tenon-signature';
 /** How far the clocks of both sides may be apart, seconds. */
-export const SIGNATURE_SKEW_S = 300;
+const SIGNATURE_SKEW_S = 300;
 
 /** `t=<unix seconds>,v1=<hex HMAC-SHA256(secret, t + "." + body)>` */
 export function sign(secret: string, body: Uint8Array, nowS = Math.floor(Date.now() / 1000)): string {

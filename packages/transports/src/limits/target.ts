@@ -98,7 +98,7 @@ function allows(entry: string, target: Target): boolean {
   return host === target.host;
 }
 
-export function isLoopback(address: string): boolean {
+function isLoopback(address: string): boolean {
   const family = isIP(address);
   return family !== 0 && LOOPBACK.check(address, family === 6 ? 'ipv6' : 'ipv4');
 }
