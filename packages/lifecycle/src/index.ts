@@ -17,6 +17,7 @@ export * from './plan/json-guard.ts';
 export * from './plan/owners.ts';
 export * from './plan/patch.ts';
 export * from './plan/plan.ts';
+export * from './plan/plan-digest.ts';
 export * from './plan/pointer.ts';
 export * from './plan/points.ts';
 export * from './plan/rebuild.ts';

@@ -75,7 +75,7 @@ describe('keyed changes', () => {
     const applied = applyChanges({ steps: before, mounts: [] }, changes, SAMPLE_SCHEMA) as { steps: Json; mounts: Json[] };
     expect(applied.steps).toEqual(after);
     expect(applied.mounts).toHaveLength(4_000);
-  }, 3_000);
+  }, 10_000);
 
   it('keep positions in ordered lists: what moves is removed and added', () => {
     const steps = (...ids: string[]): Json => ({ steps: ids.map((id) => ({ id })) });

@@ -2,8 +2,8 @@ import type { Phase } from '@tenon/vocabulary';
 import { TenonError } from '../errors.ts';
 import type { Json } from '../json.ts';
 import { applyChanges } from './apply-changes.ts';
-import { digestOf } from './digest.ts';
 import type { AuthoredChange, PlanRevision, PlanSchema } from './plan.ts';
+import { planDigest } from './plan-digest.ts';
 
 /** The plan at revision `upTo`: the driver's value with every later change list applied. Throws `not_found` where there is no such revision. */
 export function rebuild(revisions: readonly PlanRevision[], upTo: number, schema: PlanSchema): Json {
@@ -31,7 +31,7 @@ export function makeRevision(input: {
     number: input.number,
     by: input.by,
     phase: input.phase,
-    digest: digestOf(input.value),
+    digest: planDigest(input.value),
     value: input.number === 0 ? input.value : null,
     changes: input.changes,
   };
