@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openDraft } from './draft.ts';
@@ -55,6 +56,15 @@ describe('a draft', () => {
     for (const key in plan.labels) seen.push(key);
     expect(seen).toEqual(Object.keys(samplePlan().labels ?? {}));
     expect(plan.labels).toBe(plan.labels);
+  });
+
+  it('prints as the plain value does', () => {
+    const { plan, close } = open();
+    plan.labels.x = 'y';
+    expect(inspect(plan.mounts)).toBe(inspect(samplePlan().mounts));
+    expect(inspect(plan)).toContain("x: 'y'");
+    close();
+    expect(inspect(plan)).toContain('settled');
   });
 
   it('takes edits, and shares what they do not touch', () => {

@@ -60,6 +60,25 @@ const MUTATING: ReadonlySet<string> = new Set(['push', 'pop', 'shift', 'unshift'
 /** Methods that ask the list for its constructor, which never resolves: they run on a plain list of the same elements. */
 const MAKING: ReadonlySet<string> = new Set(['map', 'filter', 'slice', 'concat', 'flat', 'flatMap']);
 
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+
+/** What `console.log` prints of a part of the plan: Node looks at a proxy's target and would show the empty stand-in. */
+function printed(this: unknown): unknown {
+  try {
+    return JSON.parse(JSON.stringify(this));
+  } catch {
+    // Printing never fails: after the hook has settled there is nothing to show.
+    return '[plan of a hook that has settled]';
+  }
+}
+const PRINTS = { [INSPECT]: printed };
+
+/** The target of a proxy is only a stand-in of the right kind: every trap answers from the source. */
+function standIn(source: object): object {
+  if (!Array.isArray(source)) return Object.create(PRINTS);
+  return Object.defineProperty([], INSPECT, { value: printed, configurable: true });
+}
+
 /** What every part of one open plan shares. */
 class Membrane {
   readonly writable: boolean;
@@ -88,8 +107,7 @@ class Membrane {
   wrap(source: object, parent: Part | null, key: string): Json {
     let proxy = this.#proxies.get(source);
     if (proxy === undefined) {
-      // The target is only a stand-in of the right kind: every trap answers from the source.
-      proxy = new Proxy<object>(Array.isArray(source) ? [] : {}, new Part(this, source, parent, key));
+      proxy = new Proxy<object>(standIn(source), new Part(this, source, parent, key));
       this.#proxies.set(source, proxy);
       SOURCES.set(proxy, source);
     }

@@ -19,8 +19,8 @@ export function takeSecrets(
   refuseForged(request.template.driverConfig, ['template', 'driverConfig']);
   refuseForged(request.template.platformConfig, ['template', 'platformConfig']);
   refuseForged(request.extensionConfig, ['extensionConfig']);
-  // A pattern with the flag g or y would remember where it stood.
-  const pattern = new RegExp(options.pattern.source, 'iu');
+  // Case-folded whatever its flags; with g or y it would remember where it stood.
+  const pattern = new RegExp(options.pattern.source, `i${options.pattern.flags.replace(/[giy]/g, '')}`);
   const secrets = new Map<string, string>();
   const take = (environment: Readonly<Record<string, IncomingValue>>): Record<string, string | SecretRef> =>
     Object.fromEntries(
