@@ -21,7 +21,9 @@ export function comparePlans(before: Json, after: unknown, schema: PlanSchema, l
 }
 
 /** Compares any two stored revisions of a plan. */
-export const diffStored: (a: Json, b: Json, schema: PlanSchema) => readonly Change[] = diffPlan;
+export function diffStored(a: Json, b: Json, schema: PlanSchema): readonly Change[] {
+  return diffPlan(a, b, schema);
+}
 
 interface Differ {
   readonly schema: PlanSchema;

@@ -51,7 +51,7 @@ export interface PatchOperation {
 }
 
 /** Every pointer into a value, and some beside it. */
-export function pointersOf(value: Json, at: readonly string[] = []): string[] {
+function pointersOf(value: Json, at: readonly string[] = []): string[] {
   const here = [formatPointer(at)];
   if (Array.isArray(value)) {
     here.push(formatPointer([...at, '-']), formatPointer([...at, String(value.length)]));
