@@ -12,7 +12,7 @@ export class InProcessContext implements HookContext {
   readonly log: HookLog;
   #draft: ReturnType<typeof openDraft> | null = null;
   #settled = false;
-  readonly #doorFailures: unknown[] = [];
+  #doorFailures: unknown[] | null = null;
 
   constructor(call: HookCall, log: HookLog) {
     this.#call = call;
@@ -120,12 +120,13 @@ export class InProcessContext implements HookContext {
     try {
       return await opened;
     } catch (thrown) {
+      this.#doorFailures ??= [];
       this.#doorFailures.push(thrown);
       throw thrown;
     }
   }
   isDoorFailure(thrown: unknown): boolean {
-    return this.#doorFailures.includes(thrown);
+    return this.#doorFailures?.includes(thrown) ?? false;
   }
 
   /** The edited plan, or null where the hook changed nothing or could not. */

@@ -5,11 +5,12 @@ import { isObject, type JsonObject } from './json.ts';
 import type { HookAnswer } from './ports/transport.ts';
 
 const REPLY_FIELDS = ['result', 'code', 'message', 'resourceExhausted', 'retryAfterMs', 'state', 'warnings'];
-type Reply = Omit<HookAnswer, 'edit' | 'effects' | 'logs'>;
-const OK: Reply = { result: 'ok', code: null, message: null, resourceExhausted: false, retryAfterMs: null, state: null, warnings: [] };
+/** What a hook's own words come to; the edit, effects and log lines come from elsewhere. */
+export type HookReplyParts = Omit<HookAnswer, 'edit' | 'effects' | 'logs'>;
+const OK: HookReplyParts = { result: 'ok', code: null, message: null, resourceExhausted: false, retryAfterMs: null, state: null, warnings: [] };
 
 /** Judges what a hook in this process returned: nothing means ok, anything outside `HookReply` is `hook_protocol_error`. */
-export function parseReply(reply: unknown, where: { extension: string; phase: Phase }, stateBytes: number = LIMITS.extensionStateBytes): Reply {
+export function parseReply(reply: unknown, where: { extension: string; phase: Phase }, stateBytes: number = LIMITS.extensionStateBytes): HookReplyParts {
   if (reply === undefined) return OK;
   const refuse = (message: string): never => {
     throw new TenonError('hook_protocol_error', `the hook ${where.phase} of ${where.extension} answered outside the contract: ${message}`, where);

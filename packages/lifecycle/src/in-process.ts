@@ -3,7 +3,7 @@ import { answeredJson } from './answered-json.ts';
 import { messageOf, TenonError } from './errors.ts';
 import type { EffectDefinition, Extension, HookFunction } from './extension.ts';
 import { BoundedLog, InProcessContext } from './in-process-context.ts';
-import { parseReply } from './in-process-reply.ts';
+import { type HookReplyParts, parseReply } from './in-process-reply.ts';
 import type { EffectFunctions, ExtensionClient, HookAnswer, HookCall, ReleaseAnswer, ReleaseCall, Transport } from './ports/transport.ts';
 
 export interface InProcessOptions {
@@ -69,7 +69,7 @@ async function callHook(extension: Extension, call: HookCall, options: InProcess
   try {
     const reply = parseReply(await run(context), where, options.stateBytes);
     const edit = reply.result === 'ok' ? context.edit() : null;
-    return { ...reply, edit, effects: [], logs: log.lines };
+    return answerOf(reply, edit, log.lines);
   } catch (thrown) {
     if (thrown instanceof TenonError) throw thrown.within(where);
     if (context.isDoorFailure(thrown)) throw thrown;
@@ -78,6 +78,14 @@ async function callHook(extension: Extension, call: HookCall, options: InProcess
     context.settle();
   }
 }
+
+/** Field by field: spreading the reply costs six times as much as all else in the dispatch of a hook. */
+function answerOf(reply: HookReplyParts, edit: HookAnswer['edit'], logs: HookAnswer['logs']): HookAnswer {
+  const { result, code, message, resourceExhausted, retryAfterMs, state, warnings } = reply;
+  return { result, code, message, resourceExhausted, retryAfterMs, edit, effects: NO_EFFECTS, state, warnings, logs };
+}
+
+const NO_EFFECTS: HookAnswer['effects'] = [];
 
 /**
  * Releases one after the other, in the order given. One that throws is answered as failed and holds up none of the others;
