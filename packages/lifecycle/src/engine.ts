@@ -188,6 +188,8 @@ export interface Engine {
   recover(): Promise<number>;
   reconcile(): Promise<number>;
   retryDebts(): Promise<number>;
+  /** Compares what extensions say they hold with the ledger, both ways; records findings in the audit and answers how many stand. */
+  auditEffects(): Promise<number>;
   /** Stops taking work; runs in flight finish or, after `graceMs`, are left resumable. */
   drain(graceMs: number): Promise<void>;
 }

@@ -16,6 +16,7 @@ import { Debts } from './debts.ts';
 import { claimsFor, Decider } from './decide.ts';
 import type { EngineDeps, EngineOptions } from './deps.ts';
 import { ExtensionDirectory } from './directory.ts';
+import { LeakAudit } from './leaks.ts';
 import { decideOpen, newRun } from './open-run.ts';
 import { Rulebook } from './rulebook.ts';
 import { isEnded, Runner } from './runner.ts';
@@ -43,6 +44,7 @@ class LifecycleEngine implements Engine {
   private readonly runner: Runner;
   private readonly worker: Worker;
   private readonly debts: Debts;
+  private readonly leaks: LeakAudit;
   private readonly decider: Decider;
   private readonly rulebook: Rulebook;
   private readonly takeover: Takeover;
@@ -56,6 +58,7 @@ class LifecycleEngine implements Engine {
     this.worker = new Worker(deps, this.runner);
     this.worker.begin();
     this.debts = new Debts(deps);
+    this.leaks = new LeakAudit(deps);
     this.decider = new Decider(deps);
     this.rulebook = new Rulebook(deps, this.decider, this.debts, (extension) => this.runner.kill(extension));
     this.takeover = new Takeover(deps, this.runner, this.worker);
@@ -365,6 +368,9 @@ class LifecycleEngine implements Engine {
   }
   retryDebts() {
     return this.debts.payDue();
+  }
+  async auditEffects() {
+    return (await this.leaks.look()).length;
   }
 
   async drain(graceMs: number): Promise<void> {
