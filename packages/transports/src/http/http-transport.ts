@@ -9,7 +9,7 @@ import { type AnswerLimits, answerLimits } from '../limits/answer-limits.ts';
 import { joinReleased, judgeHookAnswer, judgeReleased, releaseBatches } from '../limits/hook-answer.ts';
 import { judge, oneLine, protocolError, readJson } from '../limits/read-answer.ts';
 import { SIGNATURE_HEADER, sign, signatureFault } from '../limits/signature.ts';
-import { checkTarget, DEFAULT_ALLOWED_TARGETS, type Target } from '../limits/target.ts';
+import { checkTarget, DEFAULT_ALLOWED_TARGETS, readAllowedTargets, type Target } from '../limits/target.ts';
 import { postJson } from './post-json.ts';
 
 export interface HttpTransportOptions {
@@ -24,11 +24,12 @@ const CONNECTIONS_PER_TARGET = 128;
 
 /**
  * Extensions reached over HTTP, as contract.md has it. `open` throws `target_not_allowed` (or `validation_failed`) where the address
- * may not be called, so a registration and a changed allow-list are judged alike.
+ * may not be called, so a registration and a changed allow-list are judged alike. An allow-list that cannot be read throws at once.
  */
 export function httpTransport(options: HttpTransportOptions = {}): Transport {
   const limits = answerLimits(options.limits);
   const allowed = options.allowedTargets ?? DEFAULT_ALLOWED_TARGETS;
+  readAllowedTargets(allowed);
   const pools = new Map<string, Pool>();
   const poolOf = (target: Target): Pool => {
     const name = nameOf(target);

@@ -75,6 +75,31 @@ describe('checkTarget', () => {
     expect(verdict('http://127.0.0.1:9000', [])).toBe('target_not_allowed');
   });
 
+  it('takes an entry written as an address of the web, scheme and port included', () => {
+    expect(verdict('https://quota.example.org/base', ['https://quota.example.org'])).toBe('quota.example.org:443');
+    expect(verdict('http://quota.example.org', ['https://quota.example.org'])).toBe('target_not_allowed');
+    expect(verdict('http://[FD00:0::1]:9000', ['fd00:0:0::1'])).toBe('fd00::1:9000');
+  });
+
+  it('says which entry of the list means nothing', () => {
+    for (const entry of [
+      '',
+      '10.0.0.0/33',
+      'unix:relative',
+      'unixes',
+      'http://',
+      'https://a.example/base',
+      '*',
+      '*.',
+      'a b',
+      '10.0.0.0/8/8',
+      'host:port',
+      '999.1.1.1/8',
+    ]) {
+      expect([entry, verdict('http://127.0.0.1', [entry])]).toEqual([entry, 'validation_failed']);
+    }
+  });
+
   it('shows no password in its messages', () => {
     expect(() => checkTarget('http://user:hunter2@127.0.0.1')).toThrow(/^(?!.*hunter2)/s);
   });

@@ -37,16 +37,17 @@ const MAX_SOCKET_PATH = 107;
 /**
  * Judges an address against the operator's allow-list; `target_not_allowed` where it is not on it, `validation_failed` where it is no
  * address. Entries of the list, any of: `loopback`, `unix`, `unix:/run/tenon/` (a directory), `unix:/run/x.sock`, `10.0.0.0/8`, `10.1.2.3`,
- * `quota.example.org`, `*.example.org`, each of the last four also with `:port`. A list replaces the default, so it repeats `loopback` to keep it.
+ * `quota.example.org`, `*.example.org`, each of the last four also with `:port`, and `https://quota.example.org`. A list replaces the default,
+ * so it repeats `loopback` to keep it.
  */
 export function checkTarget(url: string, allowed: readonly string[] = DEFAULT_ALLOWED_TARGETS): Target {
   const target = parseTarget(url);
-  if (!allowed.some((entry) => allows(entry, target))) {
+  if (!readAllowedTargets(allowed).some((rule) => rule(target))) {
     const what = target.kind === 'unix' ? `the socket ${target.socketPath}` : `the host ${target.host}`;
     throw refused(
       url,
       `${what} is not in the list of allowed targets (${allowed.join(', ') || 'empty'})`,
-      'Use a loopback address or a Unix socket, or ask the operator to list it in the configuration (extensions.allowedTargets).',
+      'Use a loopback address or a Unix socket, or ask the operator to list it in the configuration (allowedTargets).',
     );
   }
   return target;
@@ -82,20 +83,47 @@ function parseSocket(url: string): Target {
   return { kind: 'unix', socketPath };
 }
 
-function allows(entry: string, target: Target): boolean {
-  if (target.kind === 'unix') {
-    if (entry === 'unix') return true;
-    if (!entry.startsWith('unix:/')) return false;
-    const path = entry.slice('unix:'.length);
-    return path.endsWith('/') ? target.socketPath.startsWith(path) : target.socketPath === path;
+type TcpTarget = Extract<Target, { kind: 'tcp' }>;
+type Rule = (target: Target) => boolean;
+
+/** Reads the operator's list; `validation_failed` names an entry that means nothing, so that a slip is seen at start and not as a refusal later. */
+export function readAllowedTargets(entries: readonly string[]): readonly Rule[] {
+  return entries.map((entry) => {
+    const rule = entry.startsWith('unix') ? socketRule(entry) : hostRule(entry.toLowerCase());
+    if (rule) return rule;
+    throw new TenonError('validation_failed', `allowed target ${quote(entry)} cannot be read`, {
+      hint: 'Write loopback, unix, unix:/dir/ or unix:/x.sock, an address, a network such as 10.0.0.0/8, a host name or *.suffix (each also with :port), or http(s)://host:port.',
+    });
+  });
+}
+
+function socketRule(entry: string): Rule | null {
+  if (entry === 'unix') return (target) => target.kind === 'unix';
+  const path = entry.slice('unix:'.length);
+  if (!entry.startsWith('unix:/') || posix.normalize(path) !== path) return null;
+  return (target) => target.kind === 'unix' && (path.endsWith('/') ? target.socketPath.startsWith(path) : target.socketPath === path);
+}
+
+function hostRule(entry: string): Rule | null {
+  const tcp = (matches: (target: TcpTarget) => boolean): Rule => {
+    return (target) => target.kind === 'tcp' && matches(target);
+  };
+  if (entry === 'loopback') return tcp(({ host }) => host === 'localhost' || isLoopback(host));
+  if (/^https?:\/\//.test(entry)) {
+    const origin = URL.canParse(entry) ? parseTarget(entry) : null;
+    if (origin?.kind !== 'tcp' || origin.basePath !== '') return null;
+    return tcp(({ tls, host, port }) => tls === origin.tls && host === origin.host && port === origin.port);
   }
-  if (entry === 'loopback') return target.host === 'localhost' || isLoopback(target.host);
-  if (entry === 'unix' || entry.startsWith('unix:')) return false;
-  const { host, port } = splitPort(entry.toLowerCase());
-  if (port !== null && port !== target.port) return false;
-  if (host.includes('/')) return inSubnet(host, target.host);
-  if (host.startsWith('*.')) return isIP(target.host) === 0 && target.host.endsWith(host.slice(1));
-  return host === target.host;
+  const { host, port } = splitPort(entry);
+  const onPort = (matches: (target: TcpTarget) => boolean): Rule => tcp((target) => (port === null || port === target.port) && matches(target));
+  if (host.includes('/')) {
+    const subnet = readSubnet(host);
+    return subnet && onPort((target) => isIP(target.host) === subnet.family && subnet.list.check(target.host, subnet.family === 6 ? 'ipv6' : 'ipv4'));
+  }
+  if (isIP(host) !== 0) return onPort((target) => target.host === canonical(host));
+  const suffix = host.startsWith('*.') ? host.slice(1) : null;
+  if (!/^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/.test(suffix?.slice(1) ?? host)) return null;
+  return onPort((target) => (suffix ? isIP(target.host) === 0 && target.host.endsWith(suffix) : target.host === host));
 }
 
 function isLoopback(address: string): boolean {
@@ -103,20 +131,24 @@ function isLoopback(address: string): boolean {
   return family !== 0 && LOOPBACK.check(address, family === 6 ? 'ipv6' : 'ipv4');
 }
 
-function inSubnet(subnet: string, address: string): boolean {
-  const [net = '', bits = ''] = subnet.split('/');
+function readSubnet(text: string): { readonly family: number; readonly list: BlockList } | null {
+  const [net = '', bits = '', more] = text.split('/');
   const family = isIP(net);
-  if (family === 0 || isIP(address) !== family || !/^\d{1,3}$/.test(bits) || Number(bits) > (family === 6 ? 128 : 32)) return false;
+  if (family === 0 || more !== undefined || !/^\d{1,3}$/.test(bits) || Number(bits) > (family === 6 ? 128 : 32)) return null;
   const list = new BlockList();
-  const name = family === 6 ? 'ipv6' : 'ipv4';
-  list.addSubnet(net, Number(bits), name);
-  return list.check(address, name);
+  list.addSubnet(net, Number(bits), family === 6 ? 'ipv6' : 'ipv4');
+  return { family, list };
 }
 
 function splitPort(entry: string): { host: string; port: number | null } {
-  const bracketed = /^\[(.+)\](?::(\d+))?$/.exec(entry);
-  const plain = bracketed ?? /^([^:]+):(\d+)$/.exec(entry);
+  const bracketed = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(entry);
+  const plain = bracketed ?? /^([^:]+):(\d{1,5})$/.exec(entry);
   return plain?.[1] ? { host: plain[1], port: plain[2] ? Number(plain[2]) : null } : { host: entry, port: null };
+}
+
+/** An address as a URL has it, so that two ways of writing one are the same. */
+function canonical(address: string): string {
+  return unmapped(new URL(`http://${isIP(address) === 6 ? `[${address}]` : address}`).hostname.replace(/^\[|\]$/g, ''));
 }
 
 /** `::ffff:127.0.0.1` is an IPv4 address in other clothes: it is judged, and reached, as that. */
