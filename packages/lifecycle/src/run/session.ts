@@ -2,9 +2,9 @@ import type { Operation, Phase, ReleaseReason, SandboxState, WaitingFor } from '
 import { TenonError } from '../errors.ts';
 import { newId, newSpanId, traceparent } from '../ids.ts';
 import type { Json, JsonObject } from '../json.ts';
-import { digestOf } from '../plan/digest.ts';
 import { Owners } from '../plan/owners.ts';
 import type { AuthoredChange, PlanRevision } from '../plan/plan.ts';
+import { planDigest } from '../plan/plan-digest.ts';
 import { rebuild } from '../plan/rebuild.ts';
 import type { Driver, DriverCall, DriverCapabilities, SandboxRef } from '../ports/driver.ts';
 import type { RunLease } from '../ports/store.ts';
@@ -148,7 +148,7 @@ export class Session {
 
   addRevision(by: PlanRevision['by'], phase: Phase | null, value: Json, changes: readonly AuthoredChange[]): void {
     const number = this.revisions.length;
-    const revision: PlanRevision = { number, by, phase, digest: digestOf(value), value: number === 0 ? value : null, changes };
+    const revision: PlanRevision = { number, by, phase, digest: planDigest(value), value: number === 0 ? value : null, changes };
     this.plan = value;
     this.revisions.push(revision);
     this.journal.note({ type: 'revision', revision: { ...revision, runId: this.run.id, sandboxId: this.sandbox?.id ?? null } });

@@ -1,5 +1,6 @@
 import { type Phase, phaseRow } from '@tenon/vocabulary';
 import { messageOf, TenonError, toTenonError } from '../errors.ts';
+import { copyJson } from '../plan/json-guard.ts';
 import { isUnder } from '../plan/pointer.ts';
 import type { DriverCall, DriverObservation } from '../ports/driver.ts';
 import { RunAborted } from './aborted.ts';
@@ -10,7 +11,8 @@ import type { Session } from './session.ts';
 
 /** Revision 0: what the driver's pure planner makes of the request. */
 export function planRequest(session: Session): void {
-  const value = session.driver.plan(session.request, session.ref.id);
+  // A planner's value is copied: it must be JSON of ordinary objects, whatever the driver built it from.
+  const value = copyJson(session.driver.plan(session.request, session.ref.id));
   session.addRevision({ kind: 'driver', name: session.driver.name }, null, value, []);
   session.step('plan', 'done');
 }
@@ -19,6 +21,8 @@ export function planRequest(session: Session): void {
 export function seal(session: Session): void {
   const { plan, driver } = session;
   if (plan === null) throw new TenonError('internal', 'there is no plan to seal');
+  // Each edit is bounded by what it changes; the whole is bounded once, here.
+  copyJson(plan);
   const issue = driver.validate(plan)[0];
   if (issue !== undefined) {
     const author = session.revisions
