@@ -17,9 +17,10 @@ const BODIES: Readonly<Record<string, { safeParse(body: unknown): unknown }>> = 
   tokens: TokenBody,
 };
 
-/** Every `…/api/v1/<path>… -d '<json>'` of a document, and the `BODY='<json>'` that the README's sandboxes use. */
-function bodiesOf(text: string): { path: string; body: string }[] {
-  const sent = [...text.matchAll(/api\/v1\/([a-z/-]+)[^\n]*?-d '([^']+)'/g)].map(([, path = '', body = '']) => ({ path, body }));
+/** Every `…/api/v1/<path>… -d '<json>'` of a document (a shell variable in it stands for its own name), and the `BODY='<json>'` that the README's sandboxes use. */
+function bodiesOf(document: string): { path: string; body: string }[] {
+  const text = document.replaceAll(/'\$(\w+)'/g, '$1');
+  const sent = [...text.matchAll(/api\/v1\/([a-z/-]+)(?:[^\n\\]|\\\n)*?-d '([^']+)'/g)].map(([, path = '', body = '']) => ({ path, body }));
   const named = [...text.matchAll(/BODY='([^']+)'/g)].map(([, body = '']) => ({ path: 'sandboxes', body }));
   return [...sent, ...named];
 }
