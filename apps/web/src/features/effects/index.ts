@@ -1,0 +1,2 @@
+export { EffectsPage } from './effects-page.tsx';
+export { EffectsTable } from './effects-table.tsx';
