@@ -31,7 +31,7 @@ export function presentRun(run: RunRecord, attempts: readonly AttemptRecord[], e
   return {
     ...presentRunSummary(run),
     attempts: attempts.slice(0, LIMITS.attemptsInline).map((attempt) => presentAttempt(attempt)),
-    effects: effects.map(presentEffect),
+    effects: effects.filter(stoodForSomething).map(presentEffect),
     steps: run.steps.map((step) => ({ name: step.name, state: step.state, at: iso(step.at) })),
   };
 }
@@ -78,6 +78,11 @@ export function presentAttempt(attempt: AttemptRecord, withChanges = true): Atte
     compensates: attempt.compensates,
     spanId: attempt.spanId,
   };
+}
+
+/** A row that was written before a call, and whose answer made nothing, was never an effect. */
+function stoodForSomething(effect: EffectRecord): boolean {
+  return !(effect.kind === '*' && effect.state === 'released' && effect.attempts === 0);
 }
 
 export function presentEffect(effect: EffectRecord): EffectView {
