@@ -6,10 +6,10 @@ import { JsonAny, JsonMembers } from '../primitives.ts';
 
 const environment = z.record(z.string(), z.union([z.string(), z.strictObject({ $secret: z.string() })]));
 const resources = z.object({
-  cpuRequest: z.string().optional(),
-  cpuLimit: z.string().optional(),
-  memoryRequest: z.string().optional(),
-  memoryLimit: z.string().optional(),
+  cpuRequest: z.string().exactOptional(),
+  cpuLimit: z.string().exactOptional(),
+  memoryRequest: z.string().exactOptional(),
+  memoryLimit: z.string().exactOptional(),
 });
 
 export const WireSandbox = z.object({ id: z.string(), name: z.string(), workspace: z.string() });
@@ -43,7 +43,7 @@ export const WireHookRequest = z
     resources,
     gpu: z.object({ count: z.number() }).nullable(),
     command: z.array(z.string()),
-    claims: z.object({ tenant: z.string().optional(), user: z.string().optional(), policy: z.string().optional() }),
+    claims: z.object({ tenant: z.string().exactOptional(), user: z.string().exactOptional(), policy: z.string().exactOptional() }),
     config: JsonMembers,
     requestConfig: JsonMembers,
     state: JsonMembers.nullable(),

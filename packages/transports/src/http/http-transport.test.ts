@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { WireHookRequest } from '@tenon/contract';
 import type { ExtensionClient, Manifest, TransportRecord } from '@tenon/lifecycle';
 import { failure, testHookCall, testManifest, testReleaseCall, testRevision, transportConformance } from '@tenon/lifecycle/testing';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -59,6 +60,7 @@ describe('the HTTP transport', () => {
       traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
       'tenon-deadline-ms': '1500',
     });
+    expect(WireHookRequest.parse(call?.body)).toEqual(call?.body);
     const [, at, mac] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(String(call?.headers['tenon-signature'])) ?? [];
     expect(mac).toBe(createHmac('sha256', 's3cret').update(`${at}.${call?.text}`).digest('hex'));
     expect(call?.body).toEqual({
