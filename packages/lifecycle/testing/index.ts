@@ -12,3 +12,4 @@ export * from './transport-builders.ts';
 export * from './transport-conformance.ts';
 export * from './engine-bench.ts';
 export * from './scripted-transport.ts';
+export * from './open-phase.ts';
