@@ -4,6 +4,7 @@ import { defineExtension, type HookContext, type HookReply, type Json, messageOf
 /** The hook's deadline, ms. A gate waits 10 s less at most, so that it answers what it saw instead of being cut. */
 const DEADLINE_MS = 300_000;
 const TIMEOUT_MAX_MS = DEADLINE_MS - 10_000;
+const LAST_PROBE_MS = 200;
 
 interface GateConfig {
   readonly tcp?: { readonly port: number };
@@ -64,13 +65,12 @@ async function wait(ctx: HookContext): Promise<HookReply> {
   const { timeoutMs = 30_000, intervalMs = 500 } = config;
   const until = performance.now() + timeoutMs;
   for (let number = 1; ; number += 1) {
-    const left = Math.max(1, Math.ceil(until - performance.now()));
-    const seen = await ask(probe, ctx.signal, left);
+    // The last probe comes when the time is up, and gets a moment all the same.
+    const seen = await ask(probe, ctx.signal, Math.max(LAST_PROBE_MS, Math.ceil(until - performance.now())));
     if (seen === null) return { message: `ready at probe ${number}` };
-    if (performance.now() + intervalMs >= until) {
-      return { result: 'fail', code: 'not_ready', message: `not ready after ${timeoutMs} ms and ${number} probes: ${seen}` };
-    }
-    await sleep(intervalMs, undefined, { signal: ctx.signal });
+    const left = until - performance.now();
+    if (left <= 0) return { result: 'fail', code: 'not_ready', message: `not ready after ${timeoutMs} ms and ${number} probes: ${seen}` };
+    await sleep(Math.min(intervalMs, left), undefined, { signal: ctx.signal });
   }
 }
 
