@@ -3,7 +3,7 @@ import { type DriverCall, type DriverObservation, type SandboxRef, TenonError } 
 import { INSTALLATION_LABEL, SANDBOX_ID_LABEL } from '@tenon/vocabulary';
 import type { ContainerInfo, ContainerInspectInfo, VolumeInspectInfo } from 'dockerode';
 import { Slots, Turns } from '../backend-parts/turns.ts';
-import { backendName } from '../plan-parts/identity.ts';
+import { backendName, escapeSegment } from '../plan-parts/identity.ts';
 import { type DockerSettings, describeAddress } from './config.ts';
 import { demultiplex } from './demultiplex.ts';
 import { type EngineApi, EngineRefusal } from './engine-api.ts';
@@ -43,7 +43,7 @@ export class DockerClient {
   async create(call: DriverCall, plan: DockerPlan, init: boolean): Promise<void> {
     const env: Record<string, string> = {};
     for (const [name, value] of Object.entries(plan.env)) env[name] = typeof value === 'string' ? value : await call.resolveSecret(value.$secret);
-    await this.#refuseDisguisedBinds(plan, call.signal);
+    await this.#checkVolumes(plan, call.signal);
     const body = createBody(plan, env, init);
     const made = (await this.#post(call, plan, body)) ?? (await this.#pulled(call, plan, body));
     // The first network came with the create; an adopted container may lack any of them.
@@ -240,16 +240,26 @@ export class DockerClient {
     return this.#api.jsonOrNull<ContainerInspectInfo>({ method: 'GET', path: ['containers', idOrName, 'json'] });
   }
 
-  /** A volume of the local driver that binds a host directory is a bind mount under another name. */
-  async #refuseDisguisedBinds(plan: DockerPlan, signal: AbortSignal): Promise<void> {
-    if (this.#settings.enableBindMounts) return;
+  /**
+   * A named volume must be there: the Engine would make it in silence, and nobody would remove it. One of the local driver that binds
+   * a host directory is a bind mount under another name.
+   */
+  async #checkVolumes(plan: DockerPlan, signal: AbortSignal): Promise<void> {
     for (const { type, source, target } of plan.mounts) {
       if (type !== 'volume' || source === null) continue;
+      const path = `/mounts/${escapeSegment(target)}`;
       const volume = await this.#api.jsonOrNull<VolumeInspectInfo>({ method: 'GET', path: ['volumes', source], signal });
-      const options = (volume?.Options?.o ?? '').split(',').map((option) => option.trim());
-      if (volume?.Driver === 'local' && (options.includes('bind') || options.includes('rbind'))) {
+      if (volume === null) {
+        throw new TenonError('plan_invalid', `volume ${source} is not on the Docker host`, {
+          path,
+          hint: `make it first (docker volume create ${source}), or leave source out for a new one`,
+        });
+      }
+      const options = (volume.Options?.o ?? '').split(',').map((option) => option.trim());
+      const binds = volume.Driver === 'local' && (options.includes('bind') || options.includes('rbind'));
+      if (binds && !this.#settings.enableBindMounts) {
         throw new TenonError('plan_invalid', `volume ${source} binds the host directory ${volume.Options?.device ?? ''}, and bind mounts are off here`, {
-          path: `/mounts/${target.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+          path,
           hint: 'use another volume; the operator may set enableBindMounts',
         });
       }

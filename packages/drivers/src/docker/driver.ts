@@ -137,14 +137,14 @@ export function dockerDriver(options: DockerDriverOptions): Driver {
     validate: (plan) => dockerIssues(plan, settings, facts),
     create: (call) =>
       inTurn(call, async () => {
-        const { init } = await currentFacts();
-        await client.create(call, planOf(call), init);
+        const known = await currentFacts();
+        await client.create(call, planOf(call), settings.init && known.init);
         return { instance: null };
       }),
     start: (call) =>
       inTurn(call, async () => {
-        const { init } = await currentFacts();
-        return { instance: await client.start(call, planOf(call), init) };
+        const known = await currentFacts();
+        return { instance: await client.start(call, planOf(call), settings.init && known.init) };
       }),
     awaitReady: (call) => guarded(call, () => awaitReady(call)),
     stop: (call) => inTurn(call, () => client.stop(call)),

@@ -48,6 +48,8 @@ function sourceIssue(mount: DockerMount, policy: MountPolicy): MountIssue | null
   const wrong = (message: string, hint: string): MountIssue => ({ field: 'source', message, hint });
   if (type === 'tmpfs') return source === null ? null : wrong('a tmpfs has no source', 'leave source out');
   if (type === 'volume') {
+    if (source === null && mount.readOnly)
+      return wrong('a volume without a name is new and empty: read-only it is of no use', 'name it as source, or set read_only to false');
     if (source === null || /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(source)) return null;
     return wrong(`source "${source}" is no name of a volume`, 'a name has letters, digits, _ . -; a host path needs type bind');
   }

@@ -9,9 +9,21 @@ export function dockerNetworks(api: EngineApi, installation: string): ContainerN
   // The Engine allows two networks of one name: within this process nobody makes the second.
   const turns = new Turns();
 
+  /** What the Engine refuses at this door names no sandbox. */
+  async function asked<T>(what: string, act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } catch (thrown) {
+      if (!(thrown instanceof EngineRefusal)) throw thrown;
+      throw new TenonError('driver_failed', `${what}: ${thrown.message}`, { hint: 'look at the log of the Docker Engine' }, thrown);
+    }
+  }
+
   async function find(name: string, signal: AbortSignal): Promise<NetworkInspectInfo | null> {
     // An inspect would also take a name for the beginning of an id.
-    const found = await api.json<NetworkInspectInfo[]>({ method: 'GET', path: ['networks'], query: { filters: { name: [name] } }, signal });
+    const found = await asked(`network ${name} cannot be looked for`, () =>
+      api.json<NetworkInspectInfo[]>({ method: 'GET', path: ['networks'], query: { filters: { name: [name] } }, signal }),
+    );
     return found.find((network) => network.Name === name) ?? null;
   }
 
@@ -25,6 +37,7 @@ export function dockerNetworks(api: EngineApi, installation: string): ContainerN
   return {
     ensure: ({ name, subnet, labels, internal, signal }) =>
       turns.run(name, async () => {
+        const gateway = firstAddress(subnet);
         let network = await find(name, signal);
         if (network === null) {
           try {
@@ -33,7 +46,7 @@ export function dockerNetworks(api: EngineApi, installation: string): ContainerN
               Driver: 'bridge',
               CheckDuplicate: true,
               Internal: internal,
-              IPAM: { Config: [{ Subnet: subnet }] },
+              IPAM: { Config: [gateway === null ? { Subnet: subnet } : { Subnet: subnet, Gateway: gateway }] },
               Labels: { ...labels, [INSTALLATION_LABEL]: installation },
             };
             await api.json({ method: 'POST', path: ['networks', 'create'], body, signal });
@@ -59,7 +72,7 @@ export function dockerNetworks(api: EngineApi, installation: string): ContainerN
             { hint: 'release it first, or use another name' },
           );
         }
-        return { id: network.Id, name, subnet, gateway: config.Gateway ?? null };
+        return { id: network.Id, name, subnet, gateway: config.Gateway ?? gateway };
       }),
     remove: ({ name, signal }) =>
       turns.run(name, async () => {
@@ -77,8 +90,22 @@ export function dockerNetworks(api: EngineApi, installation: string): ContainerN
       }),
     async list() {
       const filters = { label: [`${INSTALLATION_LABEL}=${installation}`] };
-      const networks = await api.json<NetworkInspectInfo[]>({ method: 'GET', path: ['networks'], query: { filters } });
+      const networks = await asked('networks cannot be listed', () =>
+        api.json<NetworkInspectInfo[]>({ method: 'GET', path: ['networks'], query: { filters } }),
+      );
       return networks.map((network) => ({ name: network.Name, labels: network.Labels ?? {} }));
     },
   };
+}
+
+/** The first host address of an IPv4 subnet, which the Engine takes for the gateway; said outright, so that nobody hands it out. Null for others. */
+export function firstAddress(subnet: string): string | null {
+  const found = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(subnet);
+  if (found === null || Number(found[5]) > 30) return null;
+  const bytes = found.slice(1, 5).map(Number);
+  if (bytes.some((byte) => byte > 255)) return null;
+  const [a = 0, b = 0, c = 0, d = 0] = bytes;
+  const mask = (0xffffffff << (32 - Number(found[5]))) >>> 0;
+  const first = ((((a << 24) | (b << 16) | (c << 8) | d) & mask) >>> 0) + 1;
+  return [first >>> 24, (first >>> 16) & 255, (first >>> 8) & 255, first & 255].join('.');
 }
