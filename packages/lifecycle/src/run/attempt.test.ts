@@ -133,6 +133,33 @@ describe('attempts of one hook', () => {
     expect((await bench.attempts(run.id)).map((attempt) => attempt.outcome)).toEqual(['timed_out', 'timed_out', 'timed_out']);
   });
 
+  it('keeps the lines of a hook in process that threw or hung', async () => {
+    const talker = defineExtension({
+      name: 'talker',
+      revision: '1.0.0',
+      description: 'writes, then fails',
+      activation: { mode: 'global' },
+      hooks: {
+        before_create: {
+          deadlineMs: 30,
+          run: (ctx) => {
+            ctx.log.warn(`attempt ${ctx.run.attempt}`);
+            if (ctx.run.attempt === 1) return new Promise<undefined>(() => undefined);
+            throw new Error('and then it broke');
+          },
+        },
+      },
+    });
+    const bench = await openEngine({ extensions: [talker] });
+    await bench.activate('talker');
+    const { run } = await bench.create();
+    const hooks = (await bench.attempts(run.id)).filter((attempt) => attempt.kind === 'hook');
+    expect(hooks.map(({ outcome, logs }) => [outcome, logs.map(({ level, message }) => `${level} ${message}`)])).toEqual([
+      ['timed_out', ['warn attempt 1']],
+      ['failed', ['warn attempt 2']],
+    ]);
+  });
+
   it('an answer outside the contract is never retried', async () => {
     let calls = 0;
     const { bench } = await benchWith(

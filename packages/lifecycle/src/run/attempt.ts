@@ -144,6 +144,8 @@ async function oneAttempt(plan: AttemptPlan): Promise<{ end: AttemptEnd; attempt
   const { session, phase, active, hook, resolved, key, number } = plan;
   const { deps } = session;
   const begun = session.begin();
+  // Its release then links to the attempt that may have made it.
+  if (plan.wild !== null && number === 1) session.ledger.change(plan.wild.id, { attemptId: begun.id });
   const shadow = active.mode === 'shadow';
   const deadlineMs = Math.max(1, Math.min(hook.deadlineMs, session.budgetLeft()));
   const state = await stateOf(session, active.name);
@@ -164,6 +166,7 @@ async function oneAttempt(plan: AttemptPlan): Promise<{ end: AttemptEnd; attempt
   const open =
     phaseRow(phase).plan === 'read' ? [] : openPoints(declared, session.driver.schema, phase).map((point) => ({ point: point.name, path: point.path }));
   const input = inputOf(plan, state.value, deadlineMs);
+  const written: HookAnswer['logs'][number][] = [];
   const result = await session.guard.run(deadlineMs, (signal) => {
     signalOf = signal;
     return resolved.client.hook({
@@ -174,6 +177,7 @@ async function oneAttempt(plan: AttemptPlan): Promise<{ end: AttemptEnd; attempt
       traceparent: begun.traceparent,
       doors,
       services: session.driver.services(),
+      onLog: (line) => void written.push(line),
     });
   });
   doors.settle();
@@ -186,6 +190,8 @@ async function oneAttempt(plan: AttemptPlan): Promise<{ end: AttemptEnd; attempt
     parentId: plan.parentId,
     effects: doors.made,
     wouldBeEffects: doors.wouldBe,
+    // As it stands now: a hook that timed out may go on writing.
+    logs: [...written],
   } as const;
   const place = { extension: active.name, phase, attemptId: begun.id };
 
@@ -225,7 +231,7 @@ async function oneAttempt(plan: AttemptPlan): Promise<{ end: AttemptEnd; attempt
   return { attemptId: begun.id, end: judge(plan, result.value, begun, common) };
 }
 
-type Common = Pick<AttemptRecord, 'kind' | 'phase' | 'extension' | 'revision' | 'number' | 'parentId' | 'effects' | 'wouldBeEffects'>;
+type Common = Pick<AttemptRecord, 'kind' | 'phase' | 'extension' | 'revision' | 'number' | 'parentId' | 'effects' | 'wouldBeEffects' | 'logs'>;
 
 /** Judges an answer that arrived in time: result, plan changes, effects, state. */
 function judge(plan: AttemptPlan, answer: HookAnswer, begun: ReturnType<Session['begin']>, common: Common): AttemptEnd {
@@ -236,7 +242,7 @@ function judge(plan: AttemptPlan, answer: HookAnswer, begun: ReturnType<Session[
   const said = {
     message: answer.message === null ? null : storable(answer.message),
     warnings: answer.warnings.map((line) => storable(line)),
-    logs: answer.logs,
+    logs: [...common.logs, ...answer.logs],
   } as const;
   const hookCode = answer.code === null ? {} : { hookCode: storable(answer.code, 200) };
 

@@ -350,6 +350,7 @@ function succeed(session: Session): void {
 }
 
 function end(session: Session, status: 'succeeded' | 'failed'): void {
+  if (session.stepState('unwind') === 'intended') session.step('unwind', 'done');
   const debt = status === 'failed' && session.ledger.owed() > 0;
   session.setRun({ status: debt ? 'failed_with_debt' : status, waitingFor: null, endedAt: session.deps.clock.now() });
 }

@@ -27,36 +27,43 @@ export async function runPhase(session: Session, phase: Phase): Promise<void> {
   // A run that is driven on after an interruption does not call again what had ended.
   if (hooks.length === 0 || session.stepState(`phase:${phase}`) === 'done') return;
   session.step(`phase:${phase}`, 'intended');
-  for (const { active, hook } of hooks) {
-    abortIfAsked(session);
-    const judged = judgeHook(session.driver, session.capabilities, hook);
-    if (judged.state !== 'supported') {
-      if (judged.state === 'refused' && active.mode === 'enforce' && setsUp(session)) throw missing(session, active, phase, judged.reason);
-      recordSkip(session, phase, active, judged.reason);
-      continue;
-    }
-    const end = await callHook(session, phase, active, hook);
-    if (end.kind === 'ok') continue;
-    if (end.kind === 'denied') {
-      if (phase === 'before_delete' && session.force) continue;
-      throw end.error;
-    }
-    const policy = active.failurePolicy[phase] ?? phaseRow(phase).onFailure;
-    if (end.kind === 'skipped') {
-      if (end.error !== null && policy === 'fail' && active.required && active.mode === 'enforce' && setsUp(session)) throw end.error;
-      continue;
-    }
-    if (end.kind === 'aborted' && end.cause !== 'killed') throw new RunAborted(end.cause, end.error);
-    if (policy === 'fail' && !(end.kind === 'aborted' && !active.required)) throw end.error;
-    // The run goes on without this hook: what it made under its key goes back at once.
-    const key = idempotencyKey(session.run.id, phase, active.name);
-    await releaseRows(
-      session,
-      session.ledger.newestFirst((row) => row.idempotencyKey === key && row.extension === active.name),
-      'rollback',
-    );
+  try {
+    for (const { active, hook } of hooks) await runHook(session, phase, active, hook);
+  } catch (error) {
+    session.step(`phase:${phase}`, 'failed');
+    throw error;
   }
   session.step(`phase:${phase}`, 'done');
+}
+
+async function runHook(session: Session, phase: Phase, active: ActiveExtension, hook: HookDeclaration): Promise<void> {
+  abortIfAsked(session);
+  const judged = judgeHook(session.driver, session.capabilities, hook);
+  if (judged.state !== 'supported') {
+    if (judged.state === 'refused' && active.mode === 'enforce' && setsUp(session)) throw missing(session, active, phase, judged.reason);
+    recordSkip(session, phase, active, judged.reason);
+    return;
+  }
+  const end = await callHook(session, phase, active, hook);
+  if (end.kind === 'ok') return;
+  if (end.kind === 'denied') {
+    if (phase === 'before_delete' && session.force) return;
+    throw end.error;
+  }
+  const policy = active.failurePolicy[phase] ?? phaseRow(phase).onFailure;
+  if (end.kind === 'skipped') {
+    if (end.error !== null && policy === 'fail' && active.required && active.mode === 'enforce' && setsUp(session)) throw end.error;
+    return;
+  }
+  if (end.kind === 'aborted' && end.cause !== 'killed') throw new RunAborted(end.cause, end.error);
+  if (policy === 'fail' && !(end.kind === 'aborted' && !active.required)) throw end.error;
+  // The run goes on without this hook: what it made under its key goes back at once.
+  const key = idempotencyKey(session.run.id, phase, active.name);
+  await releaseRows(
+    session,
+    session.ledger.newestFirst((row) => row.idempotencyKey === key && row.extension === active.name),
+    'rollback',
+  );
 }
 
 /** Tells the extensions; nothing that they answer changes the run. */
