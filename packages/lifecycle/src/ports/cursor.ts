@@ -19,7 +19,7 @@ export function decodeCursor(list: PagedList, cursor: string): Keyset {
   const parts = parse(cursor);
   if (Array.isArray(parts) && parts.length === 3) {
     const [of, at, id] = parts as unknown[];
-    if (of === list && typeof at === 'number' && Number.isSafeInteger(at) && Math.abs(at) <= 8.64e15 && isKey(id)) return { at, id };
+    if (of === list && typeof at === 'number' && Number.isSafeInteger(at) && at >= 0 && at <= 8.64e15 && isKey(id)) return { at, id };
   }
   throw new TenonError('invalid_cursor', `The cursor "${cursor.slice(0, 80)}" is not one that this list gave out.`, {
     hint: 'Start again without a cursor; take the next one from `next` of the last page.',
