@@ -122,17 +122,19 @@ class Components {
   of(schema: z.ZodType, io: 'input' | 'output'): Schema {
     const id = this.#named.get(schema)?.id;
     if (id === undefined) return this.inline(schema, io);
-    if (this.all[id] === undefined) this.all[id] = this.inline(schema, io);
+    if (this.all[id] === undefined) this.inline(schema, io);
     return { $ref: `#/components/schemas/${id}` };
   }
 
+  /** The schema itself; what it refers to is gathered. A named one comes back as what its name stands for. */
   inline(schema: z.ZodType, io: 'input' | 'output'): Schema {
     const { $schema: _draft, $defs, id: _id, ...rest } = z.toJSONSchema(schema, { io, metadata: this.#named, unrepresentable: 'any' }) as Schema;
     for (const [name, definition] of Object.entries(($defs ?? {}) as Record<string, Schema>)) {
       const { id: _inner, ...body } = definition;
       this.all[name] ??= refer(body);
     }
-    return refer(rest);
+    const own = typeof rest.$ref === 'string' ? /^#\/\$defs\/(.+)$/.exec(rest.$ref)?.[1] : undefined;
+    return (own === undefined ? undefined : this.all[own]) ?? refer(rest);
   }
 }
 

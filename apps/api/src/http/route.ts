@@ -16,7 +16,7 @@ export interface RouteContext<Q, B> {
   readonly body: B;
   /** The version that If-Match names; null where the header is absent, -1 where it names none of ours. */
   readonly ifMatch: number | null;
-  /** Fires when the caller has gone. */
+  /** Fires when the caller has gone, or the server closes. */
   readonly signal: AbortSignal;
 }
 
@@ -47,18 +47,21 @@ export function route<Q extends z.ZodType = z.ZodObject<Record<string, never>>, 
 }
 
 export function mount(app: FastifyInstance, deps: Deps, routes: readonly Route[]): void {
+  // Who waits for a run when the server closes is answered with the run as it stands.
+  const closing = new AbortController();
+  app.addHook('preClose', async () => closing.abort());
   for (const spec of routes) {
     app.route({
       method: spec.method,
       url: `/api/v1${spec.path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
-      handler: (request, reply) => handle(deps, spec, request, reply),
+      handler: (request, reply) => handle(deps, spec, request, reply, closing.signal),
     });
   }
 }
 
 const NOTHING = z.strictObject({});
 
-async function handle(deps: Deps, spec: Route, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function handle(deps: Deps, spec: Route, request: FastifyRequest, reply: FastifyReply, closing: AbortSignal): Promise<FastifyReply> {
   const call = callOf(request);
   const params = request.params as Record<string, string>;
   assertStorable(params);
@@ -70,7 +73,10 @@ async function handle(deps: Deps, spec: Route, request: FastifyRequest, reply: F
     query: parse(spec.query ?? NOTHING, request.query, 'query'),
     body: bodyOf(spec, request),
     ifMatch: ifMatchOf(spec, request),
-    signal: goneSignal(reply),
+    // Made where somebody waits: most requests never ask for it.
+    get signal() {
+      return AbortSignal.any([goneSignal(reply), closing]);
+    },
   };
   const key = request.headers['idempotency-key'];
   const work = () => spec.handle(context);

@@ -14,6 +14,7 @@ import { type AppRouter, appRouter } from '../trpc/router.ts';
 import type { Web } from '../web/web.ts';
 import { callOf, requireCaller } from './authenticate.ts';
 import { BODY_LIMIT, takeJsonBodies } from './body.ts';
+import { closeInTime } from './close-in-time.ts';
 import { answerWithProblems } from './errors.ts';
 import { setSecurityHeaders } from './headers.ts';
 import { mount } from './route.ts';
@@ -44,6 +45,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     forceCloseConnections: 'idle',
   });
   await app.register(cookie);
+  closeInTime(app);
   takeJsonBodies(app);
   answerWithProblems(app);
   setSecurityHeaders(app, secure);

@@ -1,4 +1,4 @@
-import { TenonError } from '@tenon/lifecycle';
+import { messageOf, TenonError } from '@tenon/lifecycle';
 import { initTRPC, TRPCError } from '@trpc/server';
 import type { Call, Deps } from '../context.ts';
 import { failure, problemOf } from '../http/problem.ts';
@@ -49,6 +49,10 @@ function foreign(error: TRPCError): TenonError {
   }
 }
 
+function unreadable(thrown: unknown): never {
+  throw new TenonError('malformed_body', `the input is not JSON: ${messageOf(thrown)}`, { hint: 'Send one JSON document, encoded as UTF-8.' });
+}
+
 const t = initTRPC.context<TrpcContext>().create({
   isDev: false,
   errorFormatter({ shape, error, ctx }) {
@@ -62,9 +66,8 @@ export const router = t.router;
 
 /** Every procedure: input that could not be stored is refused, and every failure has its problem document. */
 export const procedure = t.procedure.use(async ({ next, getRawInput }) => {
-  const raw = await getRawInput();
   try {
-    assertStorable(raw);
+    assertStorable(await getRawInput().catch(unreadable));
   } catch (thrown) {
     throw trpcError(thrown);
   }
