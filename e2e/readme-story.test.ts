@@ -25,15 +25,16 @@ function storyScript(): string {
 const TELL_STATUS = 'curl() { command curl -w \'%{stderr}\\nSTATUS %{http_code}\\n\' "$@"; }';
 
 describe.runIf(backendAnswers('docker', await dockerAbsence()))('the story in README.md', () => {
-  const data = mkdtempSync(join(tmpdir(), 'tenon-readme-'));
-  // As root the database runs as another account, which must reach its directory: else it would live elsewhere and stay behind.
-  chmodSync(data, 0o711);
+  let data = '';
   let tenon: ChildProcess | null = null;
   let origin = '';
   const output: string[] = [];
 
   beforeAll(async () => {
     builtServer();
+    data = mkdtempSync(join(tmpdir(), 'tenon-readme-'));
+    // As root the database runs as another account, which must reach its directory: else it would live elsewhere and stay behind.
+    chmodSync(data, 0o711);
     const port = await freePort();
     origin = `http://127.0.0.1:${port}`;
     const { DATABASE_URL: _, ...env } = process.env;
@@ -61,7 +62,7 @@ describe.runIf(backendAnswers('docker', await dockerAbsence()))('the story in RE
       process.kill(-tenon.pid, 'SIGTERM');
       await ended;
     }
-    rmSync(data, { recursive: true, force: true });
+    if (data !== '') rmSync(data, { recursive: true, force: true });
   });
 
   it('runs as written, from the first look to nothing owed', () => {
