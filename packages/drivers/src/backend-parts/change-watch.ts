@@ -13,10 +13,6 @@ export class ChangeWatch {
     return () => this.#listeners.delete(listener);
   }
 
-  get watched(): boolean {
-    return this.#listeners.size > 0;
-  }
-
   /** What was seen of one workload now. */
   saw(observation: DriverObservation): void {
     const { sandboxId, state, ready, exitCode, instance } = observation;

@@ -21,6 +21,12 @@ const LOG_BYTES = 4 * 2 ** 20;
 /** How long the Engine may take to be done with a removal that it has accepted. */
 const REMOVED_WITHIN_MS = 60_000;
 
+/** A container that a create made or adopted, and the networks that it is on. */
+interface Made {
+  readonly id: string;
+  readonly joined: ReadonlySet<string>;
+}
+
 /**
  * What the docker driver asks of the Engine. Calls of one sandbox must not overlap. A create or start once sent is waited for, up to
  * the request timeout, whatever its caller's signal says: so the next call of that sandbox finds it settled.
@@ -47,11 +53,10 @@ export class DockerClient {
     const body = createBody(plan, env, init);
     const made = (await this.#post(call, plan, body)) ?? (await this.#pulled(call, plan, body));
     // The first network came with the create; an adopted container may lack any of them.
-    const joined = new Set(Object.keys(made.NetworkSettings.Networks));
     for (const network of plan.networks) {
-      if (joined.has(network.name)) continue;
+      if (made.joined.has(network.name)) continue;
       await this.#ask(call.sandbox.id, `network ${network.name} cannot be joined`, () =>
-        this.#api.json({ method: 'POST', path: ['networks', network.name, 'connect'], body: { Container: made.Id, EndpointConfig: endpoint(network) } }),
+        this.#api.json({ method: 'POST', path: ['networks', network.name, 'connect'], body: { Container: made.id, EndpointConfig: endpoint(network) } }),
       );
     }
   }
@@ -157,12 +162,12 @@ export class DockerClient {
   }
 
   /** Null where the image is not there. */
-  async #post(call: DriverCall, plan: DockerPlan, body: object): Promise<ContainerInspectInfo | null> {
+  async #post(call: DriverCall, plan: DockerPlan, body: object): Promise<Made | null> {
     try {
       const { Id: id } = await this.#slots.run(call.signal, () =>
         this.#api.json<{ Id: string }>({ method: 'POST', path: ['containers', 'create'], query: { name: plan.name }, body }),
       );
-      return (await this.#inspect(id)) ?? this.#vanished(plan, call.sandbox.id);
+      return { id, joined: new Set(plan.networks.slice(0, 1).map((network) => network.name)) };
     } catch (thrown) {
       if (!(thrown instanceof EngineRefusal)) throw thrown;
       if (thrown.status === 409) return this.#adopt(call, plan, thrown);
@@ -171,11 +176,13 @@ export class DockerClient {
     }
   }
 
-  async #adopt(call: DriverCall, plan: DockerPlan, refusal: EngineRefusal): Promise<ContainerInspectInfo> {
+  async #adopt(call: DriverCall, plan: DockerPlan, refusal: EngineRefusal): Promise<Made> {
     const sandboxId = call.sandbox.id;
     const there = await this.#inspect(plan.name);
     if (there === null) throw this.#failed(refusal, sandboxId, `container ${plan.name} cannot be created`);
-    if (sandboxOf(there.Config.Labels, this.#settings.installation) === sandboxId) return there;
+    if (sandboxOf(there.Config.Labels, this.#settings.installation) === sandboxId) {
+      return { id: there.Id, joined: new Set(Object.keys(there.NetworkSettings.Networks)) };
+    }
     throw new TenonError(
       'driver_failed',
       `the name ${plan.name} is held by container ${there.Id.slice(0, 12)} of image ${there.Config.Image}, which is not of this sandbox`,
@@ -186,13 +193,14 @@ export class DockerClient {
     );
   }
 
-  async #pulled(call: DriverCall, plan: DockerPlan, body: object): Promise<ContainerInspectInfo> {
+  async #pulled(call: DriverCall, plan: DockerPlan, body: object): Promise<Made> {
     await this.#pulls.run(plan.image, () => pullImage(this.#api, plan.image, this.#settings.pullMissing, call));
-    return (await this.#post(call, plan, body)) ?? this.#vanished(plan, call.sandbox.id);
-  }
-
-  #vanished(plan: DockerPlan, sandboxId: string): never {
-    throw new TenonError('driver_failed', `container ${plan.name} or its image ${plan.image} vanished while it was created`, { sandboxId, hint: 'try again' });
+    const made = await this.#post(call, plan, body);
+    if (made !== null) return made;
+    throw new TenonError('driver_failed', `image ${plan.image} vanished while container ${plan.name} was created`, {
+      sandboxId: call.sandbox.id,
+      hint: 'try again',
+    });
   }
 
   async #start(id: string): Promise<void> {

@@ -14,6 +14,7 @@ import { dockerServices } from './services.ts';
 /** How long what an Engine said of itself is believed, ms: it may be upgraded under us. */
 const FACTS_MS = 30_000;
 const READY_POLL_MS = 250;
+const EVENT_SETTLE_MS = 30;
 
 /**
  * Runs each sandbox as a container of a Docker Engine, found again by a deterministic name and by labels. Makes and starts apart; an
@@ -48,6 +49,16 @@ export function dockerDriver(options: DockerDriverOptions): Driver {
     }
   }
   const lookAt = (sandboxId: string): Promise<void> => quietly(async () => changes.saw(await client.observeId(sandboxId)));
+  /** One operation makes a handful of events: one look answers them all. */
+  const soon = new Set<string>();
+  function lookSoon(sandboxId: string): void {
+    if (soon.has(sandboxId)) return;
+    soon.add(sandboxId);
+    setTimeout(() => {
+      soon.delete(sandboxId);
+      void lookAt(sandboxId);
+    }, EVENT_SETTLE_MS).unref();
+  }
   const lookAround = (): Promise<void> =>
     quietly(async () => {
       const before = changes.known();
@@ -74,9 +85,7 @@ export function dockerDriver(options: DockerDriverOptions): Driver {
     return guarded(call, () => {
       const work = turns.run(call.sandbox.id, async () => {
         call.signal.throwIfAborted();
-        const answer = await act();
-        if (changes.watched) await quietly(async () => changes.saw(await client.observe(call.sandbox)));
-        return answer;
+        return act();
       });
       return orAborted(work, call.signal);
     });
@@ -99,7 +108,7 @@ export function dockerDriver(options: DockerDriverOptions): Driver {
   }
 
   function beginWatch(): void {
-    events ??= watchEvents(api, settings.installation, (sandboxId) => void lookAt(sandboxId), lookAround);
+    events ??= watchEvents(api, settings.installation, lookSoon, lookAround);
     // Events can be missed without a word (a hung Engine, a clock that jumped): a look at everything finds what they did not tell.
     relist ??= setInterval(() => void lookAround(), settings.relistMs).unref();
   }
