@@ -2,7 +2,8 @@ import type { HookAnswer } from './wire.ts';
 
 /**
  * What must be remembered of idempotency keys. One process may keep it in memory; several that answer for one extension share one store
- * (each method one atomic statement on a table keyed by `key`).
+ * (each method one atomic statement on a table keyed by `key`). Within one process no two calls run under one key; two processes may, when
+ * an attempt that timed out still runs in one of them: then it is the extension's effects that must be the same for the same key.
  */
 export interface CallStore {
   /** `fenced`: a release with this key came already. `answered`: a call under it ended well before. `new`: neither. */

@@ -47,12 +47,8 @@ export class HookRunner {
   }
 
   async #once(key: string, hook: Hook, request: HookRequest, call: { readonly deadlineMs: number; readonly traceparent: string | null }): Promise<HookAnswer> {
-    for (;;) {
-      const known = await this.#store.look(key);
-      if (known.state === 'fenced') throw fenced(key);
-      if (known.state === 'answered') return known.answer;
-      const running = this.#running.get(key);
-      if (!running) break;
+    // Nothing is awaited between finding that nobody runs under the key and taking it, so no two run at once here.
+    for (let running = this.#running.get(key); running; running = this.#running.get(key)) {
       const answer = await running.done;
       if (answer.result !== 'fail') return answer;
     }
@@ -71,6 +67,9 @@ export class HookRunner {
   async #call(key: string, hook: Hook, request: HookRequest, tools: Omit<HookTools, 'log'>): Promise<HookAnswer> {
     const logs: { at: string; level: string; message: string }[] = [];
     const line = (level: string) => (message: string) => void logs.push({ at: new Date().toISOString(), level, message: String(message) });
+    const known = await this.#store.look(key);
+    if (known.state === 'fenced') throw fenced(key);
+    if (known.state === 'answered') return known.answer;
     let answer: HookAnswer;
     try {
       const reply = (await hook(request, { ...tools, log: { info: line('info'), warn: line('warn'), error: line('error') } })) ?? {};

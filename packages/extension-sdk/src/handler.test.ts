@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { memoryStore } from './call-store.ts';
 import { createHandler, type HandlerOptions } from './handler.ts';
 import { SIGNATURE_HEADER, signAnswer, verifySignature } from './signature.ts';
 import { CONTRACT, type HookAnswer, type HookRequest, type Manifest } from './wire.ts';
@@ -137,6 +138,27 @@ for (const [door, open] of Object.entries(doors)) {
         ['call 1', 3],
       ]);
       expect((await hooked(post, { idempotencyKey: 'key-2' })).message).toBe('call 2');
+    });
+
+    it('runs a hook once although the store is slow to say what it knows', async () => {
+      const known = memoryStore();
+      const slowly = async <T>(value: Promise<T>): Promise<T> => {
+        const result = await value;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        return result;
+      };
+      let calls = 0;
+      const post = await start({
+        store: { look: (key) => slowly(known.look(key)), keep: (key, answer) => known.keep(key, answer), fence: (key) => known.fence(key) },
+        hooks: {
+          before_create: () => {
+            calls += 1;
+            return undefined;
+          },
+        },
+      });
+      await Promise.all([1, 2, 3].map((attempt) => hooked(post, { attempt })));
+      expect(calls).toBe(1);
     });
 
     it('tries again after a failure, whether answered or thrown', async () => {
