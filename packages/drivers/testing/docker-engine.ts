@@ -21,7 +21,7 @@ export async function engineForTests(): Promise<{ readonly docker: Docker; reado
   return null;
 }
 
-export function clientOf(host: string): Docker {
+function clientOf(host: string): Docker {
   const url = host.startsWith('unix://') ? null : new URL(host);
   return url === null
     ? new Docker({ socketPath: host.slice('unix://'.length), host: '', protocol: 'http' })

@@ -36,6 +36,8 @@ export class DockerClient {
   readonly #settings: DockerSettings;
   readonly #slots: Slots;
   readonly #pulls = new Turns();
+  /** Container ids by sandbox, of those that this process made or adopted and has not deleted. */
+  readonly #made = new Map<string, string>();
 
   constructor(api: EngineApi, settings: DockerSettings) {
     this.#api = api;
@@ -52,6 +54,7 @@ export class DockerClient {
     await this.#checkVolumes(plan, call.signal);
     const body = createBody(plan, env, init);
     const made = (await this.#post(call, plan, body)) ?? (await this.#pulled(call, plan, body));
+    this.#made.set(call.sandbox.id, made.id);
     // The first network came with the create; an adopted container may lack any of them.
     for (const network of plan.networks) {
       if (made.joined.has(network.name)) continue;
@@ -62,31 +65,48 @@ export class DockerClient {
   }
 
   async start(call: DriverCall, plan: DockerPlan, init: boolean): Promise<string | null> {
+    // What this process made it need not look for.
+    const made = this.#made.get(call.sandbox.id);
+    if (made === undefined || !(await this.#startMade(made))) await this.#startFound(call, plan, init);
+    return (await this.observe(call.sandbox)).instance;
+  }
+
+  /** False where it did not go as it should: whoever looks closer finds out why. */
+  async #startMade(id: string): Promise<boolean> {
+    try {
+      await this.#start(id);
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof EngineRefusal) return false;
+      throw thrown;
+    }
+  }
+
+  async #startFound(call: DriverCall, plan: DockerPlan, init: boolean): Promise<void> {
+    const sandboxId = call.sandbox.id;
+    const cannot = `container ${plan.name} cannot be started`;
     const info = await this.#find(call.sandbox);
     if (info === null) {
       throw new TenonError('driver_failed', `container ${plan.name} is not there: it was never created, or was removed`, {
-        sandboxId: call.sandbox.id,
+        sandboxId,
         hint: 'delete the sandbox and create it anew',
       });
     }
     try {
       await this.#start(info.Id);
     } catch (thrown) {
-      if (!(thrown instanceof EngineRefusal) || !isStuckTask(thrown)) throw this.#failed(thrown, call.sandbox.id, `container ${plan.name} cannot be started`);
+      if (!(thrown instanceof EngineRefusal) || !isStuckTask(thrown)) throw this.#failed(thrown, sandboxId, cannot);
       // An Engine killed in mid-start holds on to a task that it does not know any more: only a new container gets past it.
       if (hasStarted(info.State.StartedAt)) {
-        throw new TenonError('driver_failed', `container ${plan.name} cannot be started: ${thrown.message}`, {
-          sandboxId: call.sandbox.id,
+        throw new TenonError('driver_failed', `${cannot}: ${thrown.message}`, {
+          sandboxId,
           hint: 'the Engine was killed in mid-start; making the container anew would lose what it stored: save that, then delete the sandbox',
         });
       }
       await this.#remove(info.Id, call.signal);
       await this.create(call, plan, init);
-      const anew = await this.#find(call.sandbox);
-      if (anew === null) throw new TenonError('driver_failed', `container ${plan.name} was made anew and is not there`, { sandboxId: call.sandbox.id });
-      await this.#ask(call.sandbox.id, `container ${plan.name} cannot be started`, () => this.#start(anew.Id));
+      await this.#ask(sandboxId, cannot, () => this.#start(this.#made.get(sandboxId) ?? plan.name));
     }
-    return (await this.observe(call.sandbox)).instance;
   }
 
   /** SIGTERM, SIGKILL after the grace, and what the Engine then says. Absent and stopped are fine. */
@@ -116,6 +136,7 @@ export class DockerClient {
 
   /** Removes container, writable layer and anonymous volumes, and waits until the Engine knows it no more. */
   async delete(call: DriverCall): Promise<void> {
+    this.#made.delete(call.sandbox.id);
     for (let info = await this.#find(call.sandbox); info !== null; info = await this.#find(call.sandbox)) await this.#remove(info.Id, call.signal);
   }
 

@@ -14,7 +14,7 @@ import { dockerServices } from './services.ts';
 /** How long what an Engine said of itself is believed, ms: it may be upgraded under us. */
 const FACTS_MS = 30_000;
 const READY_POLL_MS = 250;
-const EVENT_SETTLE_MS = 30;
+const EVENT_SETTLE_MS = 100;
 
 /**
  * Runs each sandbox as a container of a Docker Engine, found again by a deterministic name and by labels. Makes and starts apart; an

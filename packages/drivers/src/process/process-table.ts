@@ -27,7 +27,7 @@ export function parseStat(text: string): ProcessStat | null {
   return { state, group: Number(group), session: Number(session), startTime };
 }
 
-export async function statOf(pid: number): Promise<ProcessStat | null> {
+async function statOf(pid: number): Promise<ProcessStat | null> {
   const text = await readProc(`/proc/${pid}/stat`);
   return text === null ? null : parseStat(text);
 }

@@ -8,7 +8,7 @@ import type { ProcessPlan } from './planner.ts';
  * Positional parameters only: a variable set here could be one of the plan's environment. Parameters: nofile, memory in KiB, CPU
  * seconds (each empty for no limit), the working directory, the command.
  */
-export const SHIM = `
+const SHIM = `
 trap : TERM INT HUP QUIT USR1 USR2 ALRM XCPU
 (
   exec 3>started || exit 125
