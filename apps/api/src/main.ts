@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { compose, type Tenon } from './compose.ts';
 import { loadSettings, SettingsError } from './config/load-settings.ts';
+import type { Settings } from './config/settings.ts';
 import { createLog } from './telemetry/log.ts';
 
 /** The process: reads its settings, listens, and ends with 0 when it is told to. */
@@ -35,12 +36,25 @@ async function start(): Promise<void> {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   tenon = await compose(settings, log, versionOf());
-  await tenon.app.listen({ host: settings.host, port: settings.port });
+  try {
+    await tenon.app.listen({ host: settings.host, port: settings.port });
+  } catch (error) {
+    await tenon.close();
+    throw cannotListen(error, settings);
+  }
   const address = tenon.app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : settings.port;
   const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
   say(`Tenon is at ${settings.publicUrl ?? `http://${host}:${port}`}`);
   if (tenon.bootstrapToken !== null) say(`Sign in with this admin token, shown this once: ${tenon.bootstrapToken}`);
+}
+
+function cannotListen(error: unknown, { host, port }: Settings): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : null;
+  if (code === 'EADDRINUSE') return new SettingsError('TENON_PORT', [`port ${port} of ${host} is in use; stop what listens there, or choose another port`]);
+  if (code === 'EACCES') return new SettingsError('TENON_PORT', [`port ${port} of ${host} may not be used by this account; choose one above 1023`]);
+  if (code === 'EADDRNOTAVAIL') return new SettingsError('TENON_HOST', [`${host} is no address of this machine`]);
+  return error;
 }
 
 start().catch((error: unknown) => {

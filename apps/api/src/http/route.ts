@@ -37,9 +37,6 @@ export interface Route<Q extends z.ZodType = z.ZodType, B extends z.ZodType = z.
   readonly handle: (context: RouteContext<z.output<Q>, z.output<B>>) => Promise<Answer>;
 }
 
-/** A list of routes of different shapes. */
-export type AnyRoute = Route<never, never> | Route;
-
 /** Infers what the handler gets from the route's own schemas. */
 export function route<Q extends z.ZodType = z.ZodObject<Record<string, never>>, B extends z.ZodType = z.ZodUndefined>(spec: Route<Q, B>): Route {
   // Erased here, once: the handler is only ever called with what these very schemas answered.

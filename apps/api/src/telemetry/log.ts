@@ -6,7 +6,7 @@ export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
  * Keys whose values never reach a log line, wherever a logged object carries them. Secrets of sandboxes are references long
  * before anything is logged; this holds for what arrives at the door.
  */
-export const REDACTED = [
+const REDACTED = [
   'authorization',
   'cookie',
   'token',

@@ -28,7 +28,7 @@ const TRPC_CODES: Readonly<Record<number, TRPCError['code']>> = {
 };
 
 /** The failure as tRPC carries it; the problem document travels in `data.problem`. */
-export function trpcError(thrown: unknown): TRPCError {
+function trpcError(thrown: unknown): TRPCError {
   const error = failure(thrown);
   return new TRPCError({ code: TRPC_CODES[error.httpStatus] ?? 'INTERNAL_SERVER_ERROR', message: error.message, cause: error });
 }
