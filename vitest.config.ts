@@ -7,6 +7,8 @@ export default defineConfig({
       {
         test: {
           name: 'code',
+          // One kind after another: journeys compare what stands at the backends before and after, and measure nothing else's load.
+          sequence: { groupOrder: 0 },
           include: ['packages/**/*.test.ts', 'apps/**/*.test.{ts,tsx}', 'tools/**/*.test.ts', 'examples/**/*.test.ts', 'bench/**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/*.real.test.ts', '**/dist/**', '**/.next/**'],
           testTimeout: 30_000,
@@ -16,6 +18,7 @@ export default defineConfig({
       {
         test: {
           name: 'real',
+          sequence: { groupOrder: 1 },
           include: ['packages/**/*.real.test.ts', 'apps/**/*.real.test.ts'],
           exclude: ['**/node_modules/**'],
           testTimeout: 120_000,
@@ -25,6 +28,7 @@ export default defineConfig({
       {
         test: {
           name: 'journeys',
+          sequence: { groupOrder: 2 },
           include: ['e2e/**/*.test.ts'],
           exclude: ['**/node_modules/**'],
           testTimeout: 180_000,
