@@ -13,7 +13,10 @@ export async function rest(method: 'POST' | 'DELETE', path: string, body?: unkno
   try {
     parsed = JSON.parse(raw);
   } catch (notJson) {
-    throw new ProblemError(null, `${method} ${path} answered ${answer.status} and no problem document (${notJson instanceof Error ? notJson.message : 'not JSON'})`);
+    throw new ProblemError(
+      null,
+      `${method} ${path} answered ${answer.status} and no problem document (${notJson instanceof Error ? notJson.message : 'not JSON'})`,
+    );
   }
   throw new ProblemError(parsed, `${method} ${path} answered ${answer.status}`);
 }

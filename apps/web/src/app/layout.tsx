@@ -2,8 +2,8 @@ import type { Metadata, Viewport } from 'next';
 import { cookies, headers } from 'next/headers';
 import type { ReactNode } from 'react';
 import '../ui/base.css';
-import { Providers } from '../shell/providers.tsx';
 import { nonceOf } from '../shell/nonce.ts';
+import { Providers } from '../shell/providers.tsx';
 import { THEME_COOKIE, themeOf } from '../shell/theme.ts';
 
 // A prerendered page would carry scripts without the request's nonce, and the CSP would refuse them.

@@ -11,7 +11,19 @@ export interface Final {
   readonly at: string;
 }
 
-function Line({ icon: Icon, word, tone, live = true, children }: { readonly icon: typeof Flag; readonly word: string; readonly tone: string; readonly live?: boolean; readonly children?: ReactNode }) {
+function Line({
+  icon: Icon,
+  word,
+  tone,
+  live = true,
+  children,
+}: {
+  readonly icon: typeof Flag;
+  readonly word: string;
+  readonly tone: string;
+  readonly live?: boolean;
+  readonly children?: ReactNode;
+}) {
   return (
     <p role={live ? 'status' : undefined} className="inline-flex items-center gap-1.5 text-sm whitespace-nowrap text-ink2">
       <Icon aria-hidden size={14} strokeWidth={1.75} className={cx('shrink-0', tone)} />

@@ -47,7 +47,13 @@ export function useInvalidate(): (message: LiveMessage) => void {
           add(trpc.effects.pathFilter(), ...ofRun, ...ofSandbox, trpc.extensions.pathFilter());
           break;
         case 'activation':
-          add(trpc.activations.list.pathFilter(), trpc.activations.get.pathFilter(), trpc.matrix.pathFilter(), trpc.extensions.pathFilter(), trpc.audit.pathFilter());
+          add(
+            trpc.activations.list.pathFilter(),
+            trpc.activations.get.pathFilter(),
+            trpc.matrix.pathFilter(),
+            trpc.extensions.pathFilter(),
+            trpc.audit.pathFilter(),
+          );
           break;
         case 'extension':
           add(trpc.extensions.pathFilter(), trpc.matrix.pathFilter(), trpc.audit.pathFilter());

@@ -2,8 +2,8 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from 'react';
 import { joinLive } from './connection.ts';
-import { CONNECTING, downPhase, type LiveState, STALE_AFTER_MS } from './live-state.ts';
 import { useInvalidate } from './invalidate.ts';
+import { CONNECTING, downPhase, type LiveState, STALE_AFTER_MS } from './live-state.ts';
 
 const Context = createContext<LiveState>(CONNECTING);
 

@@ -45,7 +45,11 @@ export function Nav({ open, onNavigate }: { readonly open: boolean; readonly onN
         open ? 'flex' : 'hidden',
       )}
     >
-      <Link href="/" aria-label="Tenon, overview" className="flex h-topbar shrink-0 items-center gap-2 px-2 text-lg font-semibold tracking-[-0.02em] max-lg:justify-center max-md:hidden">
+      <Link
+        href="/"
+        aria-label="Tenon, overview"
+        className="flex h-topbar shrink-0 items-center gap-2 px-2 text-lg font-semibold tracking-[-0.02em] max-lg:justify-center max-md:hidden"
+      >
         <Mark />
         <span className="max-lg:hidden">Tenon</span>
       </Link>
@@ -56,7 +60,14 @@ export function Nav({ open, onNavigate }: { readonly open: boolean; readonly onN
           </p>
           <ul aria-label={group}>
             {places.map((place) => (
-              <NavItem key={place.href} place={place} current={isIn(path, place.href)} count={place.counts ? trouble[place.counts] : null} onNavigate={onNavigate} only={only} />
+              <NavItem
+                key={place.href}
+                place={place}
+                current={isIn(path, place.href)}
+                count={place.counts ? trouble[place.counts] : null}
+                onNavigate={onNavigate}
+                only={only}
+              />
             ))}
           </ul>
         </div>

@@ -40,7 +40,11 @@ export function Page({ title, crumbs, final, fit = false, children }: PageProps)
               const last = index === crumbs.length - 1;
               return (
                 <li key={crumb.label} className={cx('flex min-w-0 items-center gap-1', !last && 'max-md:hidden')}>
-                  {index > 0 ? <span aria-hidden className="px-0.5 text-ink3 max-md:hidden">/</span> : null}
+                  {index > 0 ? (
+                    <span aria-hidden className="px-0.5 text-ink3 max-md:hidden">
+                      /
+                    </span>
+                  ) : null}
                   {last || crumb.href === undefined ? (
                     <span aria-current={last ? 'page' : undefined} className={cx('truncate', last && 'font-medium text-ink')}>
                       {crumb.label}

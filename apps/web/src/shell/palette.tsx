@@ -27,7 +27,10 @@ export function Palette({ open, onClose }: { readonly open: boolean; readonly on
     <Base.Root open={open} onOpenChange={(next) => (next ? undefined : onClose())}>
       <Base.Portal>
         <Base.Backdrop className="fixed inset-0 z-30 bg-scrim" />
-        <Base.Popup aria-label="Search or jump to" className="fixed top-[12vh] left-1/2 z-40 w-[min(36rem,calc(100vw-1.5rem))] -translate-x-1/2 overflow-hidden rounded-xl border border-rule bg-surface shadow-dialog">
+        <Base.Popup
+          aria-label="Search or jump to"
+          className="fixed top-[12vh] left-1/2 z-40 w-[min(36rem,calc(100vw-1.5rem))] -translate-x-1/2 overflow-hidden rounded-xl border border-rule bg-surface shadow-dialog"
+        >
           <PaletteBody onClose={onClose} />
         </Base.Popup>
       </Base.Portal>
@@ -111,9 +114,13 @@ function useEntries(text: string): readonly Entry[] {
   const all: readonly Entry[] = [
     ...places,
     ...actions,
-    ...(extensions.data?.items ?? []).map(({ name }): Entry => ({ href: `/extensions/${encodeURIComponent(name)}`, label: name, note: 'extension', icon: Puzzle })),
+    ...(extensions.data?.items ?? []).map(
+      ({ name }): Entry => ({ href: `/extensions/${encodeURIComponent(name)}`, label: name, note: 'extension', icon: Puzzle }),
+    ),
     ...(drivers.data?.items ?? []).map(({ name }): Entry => ({ href: `/drivers/${encodeURIComponent(name)}`, label: name, note: 'driver', icon: Server })),
-    ...(sandboxes.data?.items ?? []).map(({ id, name, workspace }): Entry => ({ href: `/sandboxes/${encodeURIComponent(id)}`, label: name, note: `sandbox in ${workspace}`, icon: Boxes })),
+    ...(sandboxes.data?.items ?? []).map(
+      ({ id, name, workspace }): Entry => ({ href: `/sandboxes/${encodeURIComponent(id)}`, label: name, note: `sandbox in ${workspace}`, icon: Boxes }),
+    ),
   ];
   const found = all.filter(({ label, href }) => label.toLowerCase().includes(text) || href.toLowerCase().includes(text));
   // A whole id names a run or a sandbox, whether a list shows it or not.

@@ -2,7 +2,15 @@ import { Lock } from 'lucide-react';
 import { cx } from './cx.ts';
 
 /** Who set a field. The number is the extension's place in the sandbox's setup order, the same on every screen. */
-export function Author({ kind, name, place }: { readonly kind: 'request' | 'driver' | 'extension'; readonly name: string; readonly place?: number | undefined }) {
+export function Author({
+  kind,
+  name,
+  place,
+}: {
+  readonly kind: 'request' | 'driver' | 'extension';
+  readonly name: string;
+  readonly place?: number | undefined;
+}) {
   if (kind !== 'extension') {
     return (
       <span className="inline-flex items-center gap-1 text-sm whitespace-nowrap text-ink2">

@@ -68,13 +68,33 @@ interface IconButtonProps extends Omit<ButtonProps, 'children' | 'icon'> {
 
 export function IconButton({ label, icon: Icon, look = 'quiet', size = 'md', className, denied, ...rest }: IconButtonProps) {
   return (
-    <Button {...rest} denied={denied} look={look} size={size} aria-label={label} title={denied ?? label} className={cx('px-0!', size === 'sm' ? 'w-6' : 'w-7', className)}>
+    <Button
+      {...rest}
+      denied={denied}
+      look={look}
+      size={size}
+      aria-label={label}
+      title={denied ?? label}
+      className={cx('px-0!', size === 'sm' ? 'w-6' : 'w-7', className)}
+    >
       <Icon aria-hidden size={size === 'sm' ? 14 : 16} strokeWidth={1.5} />
     </Button>
   );
 }
 
-export function LinkButton({ href, look, size, icon: Icon, children }: { readonly href: string; readonly look?: Look; readonly size?: Size; readonly icon?: LucideIcon; readonly children: ReactNode }) {
+export function LinkButton({
+  href,
+  look,
+  size,
+  icon: Icon,
+  children,
+}: {
+  readonly href: string;
+  readonly look?: Look;
+  readonly size?: Size;
+  readonly icon?: LucideIcon;
+  readonly children: ReactNode;
+}) {
   return (
     <Link href={href} className={buttonClass(look, size)}>
       {Icon ? <Icon aria-hidden size={16} strokeWidth={1.5} /> : null}

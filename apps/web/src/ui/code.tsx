@@ -12,7 +12,11 @@ export function Mono({ children, className, title }: { readonly children: ReactN
 
 /** A stable error code. */
 export function ErrorCode({ children, tone = 'bad' }: { readonly children: ReactNode; readonly tone?: 'bad' | 'plain' }) {
-  return <code className={cx('rounded-sm px-1.25 py-px whitespace-nowrap', tone === 'bad' ? 'bg-bad-soft font-medium text-bad' : 'bg-idle-soft text-ink')}>{children}</code>;
+  return (
+    <code className={cx('rounded-sm px-1.25 py-px whitespace-nowrap', tone === 'bad' ? 'bg-bad-soft font-medium text-bad' : 'bg-idle-soft text-ink')}>
+      {children}
+    </code>
+  );
 }
 
 export function Kbd({ children }: { readonly children: ReactNode }) {

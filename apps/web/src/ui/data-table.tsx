@@ -59,7 +59,8 @@ export function DataTable<T>({ label, columns, rows, rowKey, href, lines = 1, on
     // The row that has focus stays mounted wherever the list is scrolled, so that focus is never lost.
     rangeExtractor: (range) => {
       const visible: number[] = [];
-      for (let index = Math.max(0, range.startIndex - range.overscan); index <= Math.min(range.count - 1, range.endIndex + range.overscan); index++) visible.push(index);
+      for (let index = Math.max(0, range.startIndex - range.overscan); index <= Math.min(range.count - 1, range.endIndex + range.overscan); index++)
+        visible.push(index);
       if (current < range.count && !visible.includes(current)) visible.push(current);
       return visible.sort((a, b) => a - b);
     },
@@ -104,7 +105,12 @@ export function DataTable<T>({ label, columns, rows, rowKey, href, lines = 1, on
   return (
     <div ref={box} className={cx('min-h-0 overflow-auto', className)}>
       <div role="grid" aria-label={label} aria-rowcount={more ? -1 : rows.length + 1} aria-colcount={shown.length} className="min-w-max">
-        <div role="row" aria-rowindex={1} className="sticky top-0 z-10 grid h-7.5 items-center border-b border-hairline bg-surface text-sm font-medium text-ink3" style={{ gridTemplateColumns: template }}>
+        <div
+          role="row"
+          aria-rowindex={1}
+          className="sticky top-0 z-10 grid h-7.5 items-center border-b border-hairline bg-surface text-sm font-medium text-ink3"
+          style={{ gridTemplateColumns: template }}
+        >
           {shown.map((column) => (
             <div role="columnheader" key={column.id} className={cx(pad, 'whitespace-nowrap', column.align === 'right' && 'text-right')}>
               {column.head}
@@ -133,7 +139,8 @@ export function DataTable<T>({ label, columns, rows, rowKey, href, lines = 1, on
                   onFocus={() => setCurrent(item.index)}
                   onKeyDown={(event) => onKeyDown(event, item.index, row)}
                   onClick={(event) => {
-                    if (href && event.target instanceof Element && !event.target.closest(interactive) && getSelection()?.isCollapsed !== false) router.push(href(row));
+                    if (href && event.target instanceof Element && !event.target.closest(interactive) && getSelection()?.isCollapsed !== false)
+                      router.push(href(row));
                   }}
                   className={cx(
                     'absolute inset-x-0 grid items-center border-b border-hairline hover:bg-hover focus-inside aria-selected:bg-accent-soft',

@@ -60,7 +60,16 @@ export function TextField({ label, hint, error, note, fieldClass, mono, classNam
   );
 }
 
-export function AreaField({ label, hint, error, note, fieldClass, mono, className, ...rest }: Common & ComponentProps<'textarea'> & { readonly mono?: boolean }) {
+export function AreaField({
+  label,
+  hint,
+  error,
+  note,
+  fieldClass,
+  mono,
+  className,
+  ...rest
+}: Common & ComponentProps<'textarea'> & { readonly mono?: boolean }) {
   return (
     <Field label={label} hint={hint} error={error} {...(note ? { note } : {})} {...(fieldClass ? { className: fieldClass } : {})}>
       {(wiring) => <textarea spellCheck={false} {...rest} {...wiring} className={cx(box, 'min-h-11 w-full px-2 py-1.5', mono && 'mono', className)} />}
@@ -73,7 +82,16 @@ export interface Choice {
   readonly label: string;
 }
 
-export function SelectField({ label, hint, error, note, fieldClass, choices, className, ...rest }: Common & ComponentProps<'select'> & { readonly choices: readonly Choice[] }) {
+export function SelectField({
+  label,
+  hint,
+  error,
+  note,
+  fieldClass,
+  choices,
+  className,
+  ...rest
+}: Common & ComponentProps<'select'> & { readonly choices: readonly Choice[] }) {
   return (
     <Field label={label} hint={hint} error={error} {...(note ? { note } : {})} {...(fieldClass ? { className: fieldClass } : {})}>
       {(wiring) => (
@@ -109,7 +127,12 @@ export function CheckField({ label, hint, className, ...rest }: { readonly label
 export function Picker({ label, choices, className, ...rest }: { readonly label: string; readonly choices: readonly Choice[] } & ComponentProps<'select'>) {
   const id = useId();
   return (
-    <span className={cx('relative inline-flex h-control items-center rounded-md border border-rule bg-raised pl-2 focus-within:outline-2 focus-within:outline-accent hover:bg-hover', className)}>
+    <span
+      className={cx(
+        'relative inline-flex h-control items-center rounded-md border border-rule bg-raised pl-2 focus-within:outline-2 focus-within:outline-accent hover:bg-hover',
+        className,
+      )}
+    >
       <label htmlFor={id} className="text-ink3">
         {label}
       </label>
@@ -125,12 +148,30 @@ export function Picker({ label, choices, className, ...rest }: { readonly label:
   );
 }
 
-export function FilterField({ label, icon: Icon = Search, className, ...rest }: { readonly label: string; readonly icon?: LucideIcon } & ComponentProps<'input'>) {
+export function FilterField({
+  label,
+  icon: Icon = Search,
+  className,
+  ...rest
+}: { readonly label: string; readonly icon?: LucideIcon } & ComponentProps<'input'>) {
   return (
-    <label className={cx('inline-flex h-control items-center gap-1.5 rounded-md border border-edge bg-raised px-2 text-ink3 focus-within:outline-2 focus-within:outline-offset-1 focus-within:outline-accent', className)}>
+    <label
+      className={cx(
+        'inline-flex h-control items-center gap-1.5 rounded-md border border-edge bg-raised px-2 text-ink3 focus-within:outline-2 focus-within:outline-offset-1 focus-within:outline-accent',
+        className,
+      )}
+    >
       <Icon aria-hidden size={14} strokeWidth={1.75} className="shrink-0" />
       <span className="sr-only">{label}</span>
-      <input data-filter type="search" placeholder={label} autoComplete="off" spellCheck={false} {...rest} className="h-full w-full min-w-0 border-0 bg-transparent p-0 text-ink outline-none" />
+      <input
+        data-filter
+        type="search"
+        placeholder={label}
+        autoComplete="off"
+        spellCheck={false}
+        {...rest}
+        className="h-full w-full min-w-0 border-0 bg-transparent p-0 text-ink outline-none"
+      />
     </label>
   );
 }
@@ -141,7 +182,17 @@ export interface Segment<T extends string> {
   readonly icon?: LucideIcon;
 }
 
-export function Segmented<T extends string>({ label, value, segments, onChange }: { readonly label: string; readonly value: T; readonly segments: readonly Segment<T>[]; readonly onChange: (value: T) => void }) {
+export function Segmented<T extends string>({
+  label,
+  value,
+  segments,
+  onChange,
+}: {
+  readonly label: string;
+  readonly value: T;
+  readonly segments: readonly Segment<T>[];
+  readonly onChange: (value: T) => void;
+}) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be laid out inline with its legend; group says the same
     <div role="group" aria-label={label} className="inline-flex gap-px rounded-md border border-rule bg-sunken p-px">

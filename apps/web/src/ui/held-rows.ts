@@ -5,7 +5,11 @@ import { useCallback, useMemo, useRef, useState } from 'react';
  * Rows that stay where they are while somebody reads: known rows are renewed in place, new ones wait until they are asked for
  * or the reader leaves.
  */
-export function holdRows<T>(rows: readonly T[], shown: readonly string[], keyOf: (row: T) => string): { readonly rows: readonly T[]; readonly waiting: number } {
+export function holdRows<T>(
+  rows: readonly T[],
+  shown: readonly string[],
+  keyOf: (row: T) => string,
+): { readonly rows: readonly T[]; readonly waiting: number } {
   if (shown.length === 0) return { rows, waiting: 0 };
   const byKey = new Map(rows.map((row) => [keyOf(row), row]));
   const kept = shown.flatMap((key) => byKey.get(key) ?? []);

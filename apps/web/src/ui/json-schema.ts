@@ -27,7 +27,15 @@ export function fieldsOfSchema(schema: JsonValue | undefined): readonly SchemaFi
 }
 
 function fieldOf(name: string, schema: Schema, required: boolean): SchemaField {
-  const common = { name, label: textOf(schema['title']) ?? name, hint: textOf(schema['description']), required, initial: schema['default'], choices: [], fields: [] };
+  const common = {
+    name,
+    label: textOf(schema['title']) ?? name,
+    hint: textOf(schema['description']),
+    required,
+    initial: schema['default'],
+    choices: [],
+    fields: [],
+  };
   if (Array.isArray(schema['enum'])) return { ...common, kind: 'choice', choices: schema['enum'] };
   if (schema['const'] !== undefined) return { ...common, kind: 'choice', choices: [schema['const']] };
   switch (schema['type']) {
@@ -53,7 +61,10 @@ function fieldOf(name: string, schema: Schema, required: boolean): SchemaField {
 }
 
 /** What a typed text means for a field; undefined: nothing was given. A text that is no value is said, never guessed. */
-export function readField(field: Pick<SchemaField, 'kind' | 'choices'>, text: string): { readonly value: JsonValue | undefined; readonly error: string | null } {
+export function readField(
+  field: Pick<SchemaField, 'kind' | 'choices'>,
+  text: string,
+): { readonly value: JsonValue | undefined; readonly error: string | null } {
   if (text === '' && field.kind !== 'text') return { value: undefined, error: null };
   switch (field.kind) {
     case 'text':
@@ -70,7 +81,13 @@ export function readField(field: Pick<SchemaField, 'kind' | 'choices'>, text: st
     case 'choice':
       return { value: field.choices.find((choice) => JSON.stringify(choice) === text), error: null };
     case 'list':
-      return { value: text.split('\n').map((line) => line.trim()).filter((line) => line !== ''), error: null };
+      return {
+        value: text
+          .split('\n')
+          .map((line) => line.trim())
+          .filter((line) => line !== ''),
+        error: null,
+      };
     default:
       try {
         return { value: JSON.parse(text) as JsonValue, error: null };

@@ -40,8 +40,22 @@ export function PairsField({ legend, noun, pairs, onChange, withSecret = false, 
         const error = pair.name === '' ? null : (errorOf?.(pair.name) ?? null);
         return (
           <div key={pair.id}>
-            <div className={cx('grid items-center gap-1.5', withSecret ? 'grid-cols-[minmax(0,1fr)_minmax(0,1.4fr)_auto_auto]' : 'grid-cols-[minmax(0,1fr)_minmax(0,1.4fr)_auto]')}>
-              <input aria-label={`${capital} ${index + 1} name`} aria-invalid={error ? true : undefined} placeholder="name" autoComplete="off" spellCheck={false} className={input} value={pair.name} onChange={(event) => set(pair.id, { name: event.target.value })} />
+            <div
+              className={cx(
+                'grid items-center gap-1.5',
+                withSecret ? 'grid-cols-[minmax(0,1fr)_minmax(0,1.4fr)_auto_auto]' : 'grid-cols-[minmax(0,1fr)_minmax(0,1.4fr)_auto]',
+              )}
+            >
+              <input
+                aria-label={`${capital} ${index + 1} name`}
+                aria-invalid={error ? true : undefined}
+                placeholder="name"
+                autoComplete="off"
+                spellCheck={false}
+                className={input}
+                value={pair.name}
+                onChange={(event) => set(pair.id, { name: event.target.value })}
+              />
               <input
                 aria-label={`${capital} ${index + 1} value`}
                 placeholder="value"
@@ -54,7 +68,12 @@ export function PairsField({ legend, noun, pairs, onChange, withSecret = false, 
               />
               {withSecret ? (
                 <label className="flex items-center gap-1 text-sm text-ink2">
-                  <input type="checkbox" className="size-4 accent-accent" checked={pair.secret} onChange={(event) => set(pair.id, { secret: event.target.checked })} />
+                  <input
+                    type="checkbox"
+                    className="size-4 accent-accent"
+                    checked={pair.secret}
+                    onChange={(event) => set(pair.id, { secret: event.target.checked })}
+                  />
                   secret
                 </label>
               ) : null}

@@ -14,7 +14,17 @@ export interface ShownProblem {
   readonly requestId?: string | undefined;
 }
 
-export function ProblemNote({ problem, onRetry, className, children }: { readonly problem: ShownProblem; readonly onRetry?: (() => void) | undefined; readonly className?: string; readonly children?: ReactNode }) {
+export function ProblemNote({
+  problem,
+  onRetry,
+  className,
+  children,
+}: {
+  readonly problem: ShownProblem;
+  readonly onRetry?: (() => void) | undefined;
+  readonly className?: string;
+  readonly children?: ReactNode;
+}) {
   return (
     <div role="alert" className={cx('flex items-start gap-3 rounded-md border border-l-3 border-bad-rule border-l-bad-fill bg-bad-soft px-3 py-2', className)}>
       <OctagonX aria-hidden size={16} strokeWidth={1.5} className="mt-0.5 shrink-0 text-bad" />

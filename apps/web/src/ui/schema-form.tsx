@@ -42,7 +42,16 @@ function Fields({ fields, value, onChange, errorOf, at }: FieldsProps) {
     <div className="grid gap-3">
       {fields.map((field) => {
         const pointer = `${at}/${field.name}`;
-        if (field.kind !== 'group') return <Leaf key={field.name} field={field} value={value[field.name]} error={errors[field.name] ?? errorOf(pointer)} onChange={(next, error) => set(field.name, next, error)} />;
+        if (field.kind !== 'group')
+          return (
+            <Leaf
+              key={field.name}
+              field={field}
+              value={value[field.name]}
+              error={errors[field.name] ?? errorOf(pointer)}
+              onChange={(next, error) => set(field.name, next, error)}
+            />
+          );
         const inner = value[field.name];
         return (
           <fieldset key={field.name} className="grid gap-3 rounded-md border border-hairline px-3 pt-1 pb-3">
@@ -83,17 +92,44 @@ function Leaf({ field, value, error, onChange }: LeafProps) {
     ...(field.required ? { note: 'required' } : {}),
   };
   if (field.kind === 'choice' || field.kind === 'boolean') {
-    const choices = field.kind === 'boolean' ? [{ value: 'true', label: 'yes' }, { value: 'false', label: 'no' }] : field.choices.map((choice) => ({ value: JSON.stringify(choice), label: String(choice) }));
+    const choices =
+      field.kind === 'boolean'
+        ? [
+            { value: 'true', label: 'yes' },
+            { value: 'false', label: 'no' },
+          ]
+        : field.choices.map((choice) => ({ value: JSON.stringify(choice), label: String(choice) }));
     return <SelectField {...common} choices={[{ value: '', label: 'not set' }, ...choices]} value={text} onChange={(event) => change(event.target.value)} />;
   }
   if (field.kind === 'list' || field.kind === 'json') {
-    return <AreaField {...common} mono rows={field.kind === 'list' ? 2 : 4} note={field.kind === 'list' ? 'one a line' : 'JSON'} value={text} onChange={(event) => change(event.target.value)} />;
+    return (
+      <AreaField
+        {...common}
+        mono
+        rows={field.kind === 'list' ? 2 : 4}
+        note={field.kind === 'list' ? 'one a line' : 'JSON'}
+        value={text}
+        onChange={(event) => change(event.target.value)}
+      />
+    );
   }
   return <TextField {...common} inputMode={field.kind === 'text' ? 'text' : 'decimal'} value={text} onChange={(event) => change(event.target.value)} />;
 }
 
 /** A JSON object as text. */
-export function JsonField({ label, value, error, hint, onChange }: { readonly label: string; readonly value: JsonRecord; readonly error: string | null; readonly hint?: string; readonly onChange: (value: JsonRecord, error: string | null) => void }) {
+export function JsonField({
+  label,
+  value,
+  error,
+  hint,
+  onChange,
+}: {
+  readonly label: string;
+  readonly value: JsonRecord;
+  readonly error: string | null;
+  readonly hint?: string;
+  readonly onChange: (value: JsonRecord, error: string | null) => void;
+}) {
   const [text, setText] = useState(() => (Object.keys(value).length === 0 ? '' : JSON.stringify(value, null, 2)));
   const [own, setOwn] = useState<string | null>(null);
   return (

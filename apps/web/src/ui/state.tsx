@@ -113,7 +113,13 @@ export function State({ look: { tone, icon: Icon, word }, children, className }:
 /** A state as a chip: for titles and where it must be seen first. */
 export function Chip({ look: { tone, icon: Icon, word }, children, className }: StateProps) {
   return (
-    <span className={cx('inline-flex h-5.5 items-center gap-1 rounded-sm pr-1.75 pl-1.25 text-sm leading-none font-medium whitespace-nowrap', chipOf[tone], className)}>
+    <span
+      className={cx(
+        'inline-flex h-5.5 items-center gap-1 rounded-sm pr-1.75 pl-1.25 text-sm leading-none font-medium whitespace-nowrap',
+        chipOf[tone],
+        className,
+      )}
+    >
       <Icon aria-hidden size={14} strokeWidth={1.75} className="shrink-0" />
       {children ?? word}
     </span>

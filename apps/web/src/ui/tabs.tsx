@@ -23,7 +23,9 @@ export function TabLinks({ label, tabs }: { readonly label: string; readonly tab
           )}
         >
           {tab.label}
-          {tab.count === undefined ? null : <span className="min-w-5 rounded-sm bg-idle-soft px-1 text-center text-xs leading-4.5 font-medium text-ink2">{tab.count}</span>}
+          {tab.count === undefined ? null : (
+            <span className="min-w-5 rounded-sm bg-idle-soft px-1 text-center text-xs leading-4.5 font-medium text-ink2">{tab.count}</span>
+          )}
         </Link>
       ))}
     </nav>

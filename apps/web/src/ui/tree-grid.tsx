@@ -48,7 +48,8 @@ export function TreeGrid<T extends TreeRow>(props: TreeGridProps<T>) {
     getItemKey: (index) => rows[index]?.id ?? index,
     rangeExtractor: (range) => {
       const visible: number[] = [];
-      for (let index = Math.max(0, range.startIndex - range.overscan); index <= Math.min(range.count - 1, range.endIndex + range.overscan); index++) visible.push(index);
+      for (let index = Math.max(0, range.startIndex - range.overscan); index <= Math.min(range.count - 1, range.endIndex + range.overscan); index++)
+        visible.push(index);
       if (at < range.count && !visible.includes(at)) visible.push(at);
       return visible.sort((a, b) => a - b);
     },

@@ -1,5 +1,5 @@
-import { RunsPage } from '../../features/runs/index.ts';
+import { OverviewPage } from '../../features/overview/index.ts';
 
 export default function Route() {
-  return <RunsPage />;
+  return <OverviewPage />;
 }

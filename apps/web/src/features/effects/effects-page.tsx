@@ -29,8 +29,18 @@ export function EffectsPage() {
           actions={
             <>
               <Picker label="State" choices={states} value={filter.state} onChange={(event) => void set({ state: filters.state.parse(event.target.value) })} />
-              <FilterField label="Extension" className="w-40" value={filter.extension ?? ''} onChange={(event) => void set({ extension: event.target.value || null })} />
-              <FilterField label="Workspace" className="w-36" value={filter.workspace ?? ''} onChange={(event) => void set({ workspace: event.target.value || null })} />
+              <FilterField
+                label="Extension"
+                className="w-40"
+                value={filter.extension ?? ''}
+                onChange={(event) => void set({ extension: event.target.value || null })}
+              />
+              <FilterField
+                label="Workspace"
+                className="w-36"
+                value={filter.workspace ?? ''}
+                onChange={(event) => void set({ workspace: event.target.value || null })}
+              />
             </>
           }
         />
@@ -38,8 +48,16 @@ export function EffectsPage() {
       <section aria-label="Effects" className="flex min-h-0 flex-1 flex-col border-t border-hairline">
         <EffectsTable
           label={filter.state === 'owed' ? 'Owed effects' : 'Effects'}
-          query={{ ...(filter.state === 'any' ? {} : { state: [filter.state] }), ...(filter.extension ? { extension: filter.extension } : {}), ...(filter.workspace ? { workspace: filter.workspace } : {}) }}
-          empty={<Empty>{filter.state === 'owed' ? 'Nothing is owed: everything that extensions and drivers made is in use or given back.' : 'No effect matches.'}</Empty>}
+          query={{
+            ...(filter.state === 'any' ? {} : { state: [filter.state] }),
+            ...(filter.extension ? { extension: filter.extension } : {}),
+            ...(filter.workspace ? { workspace: filter.workspace } : {}),
+          }}
+          empty={
+            <Empty>
+              {filter.state === 'owed' ? 'Nothing is owed: everything that extensions and drivers made is in use or given back.' : 'No effect matches.'}
+            </Empty>
+          }
         />
       </section>
     </Page>

@@ -1,13 +1,12 @@
 'use client';
-import type { EffectView } from '@tenon/contract';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import type { EffectView } from '@tenon/contract';
 import { RefreshCw, Trash2 } from 'lucide-react';
 import Link from 'next/link';
 import { type ReactNode, useState } from 'react';
+import { type ApiInputs, useTRPC } from '../../api/client.ts';
 import { nextPage, usePaged } from '../../api/paged.ts';
 import { problemOf } from '../../api/problem.ts';
-import { type ApiInputs, useTRPC } from '../../api/client.ts';
-import { useDenied } from '../session/index.ts';
 import { Button } from '../../ui/button.tsx';
 import { type Column, DataTable, TwoLines } from '../../ui/data-table.tsx';
 import { ConfirmSheet } from '../../ui/dialog.tsx';
@@ -18,6 +17,7 @@ import { ProblemNote } from '../../ui/problem.tsx';
 import { effectLook, State } from '../../ui/state.tsx';
 import { Age, Time } from '../../ui/time.tsx';
 import { sayDone, sayFailed } from '../../ui/toast.tsx';
+import { useDenied } from '../session/index.ts';
 
 const keyOf = (effect: EffectView) => effect.id;
 const hrefOf = (effect: EffectView) => `/runs/${encodeURIComponent(effect.runId)}${effect.attemptId ? `?attempt=${encodeURIComponent(effect.attemptId)}` : ''}`;
@@ -61,7 +61,17 @@ export function EffectsTable({ query, label, empty }: { readonly query: EffectQu
       id: 'effect',
       head: 'Effect',
       width: 'minmax(13rem,1.4fr)',
-      cell: (effect) => <TwoLines title={`${effect.kind} ${effect.key}`} first={<code>{effect.key}</code>} second={<><code>{effect.kind}</code> · {effect.extension ?? 'driver'}</>} />,
+      cell: (effect) => (
+        <TwoLines
+          title={`${effect.kind} ${effect.key}`}
+          first={<code>{effect.key}</code>}
+          second={
+            <>
+              <code>{effect.kind}</code> · {effect.extension ?? 'driver'}
+            </>
+          }
+        />
+      ),
     },
     { id: 'state', head: 'State', width: '7rem', cell: (effect) => <State look={effectLook[effect.state]} /> },
     {
@@ -106,7 +116,12 @@ export function EffectsTable({ query, label, empty }: { readonly query: EffectQu
       head: 'Next try',
       width: '8.5rem',
       hide: 'narrow',
-      cell: (effect) => (effect.state === 'owed' ? <TwoLines first={effect.nextRetryAt ? <Time at={effect.nextRetryAt} /> : 'when its cause ends'} second={`tried ${effect.attempts} times`} /> : <span className="text-ink3">none</span>),
+      cell: (effect) =>
+        effect.state === 'owed' ? (
+          <TwoLines first={effect.nextRetryAt ? <Time at={effect.nextRetryAt} /> : 'when its cause ends'} second={`tried ${effect.attempts} times`} />
+        ) : (
+          <span className="text-ink3">none</span>
+        ),
     },
     { id: 'age', head: 'Age', width: '6.5rem', align: 'right', hide: 'narrow', cell: (effect) => <Age at={effect.createdAt} /> },
     {
@@ -117,18 +132,46 @@ export function EffectsTable({ query, label, empty }: { readonly query: EffectQu
       cell: (effect) =>
         effect.state === 'owed' ? (
           <span className="inline-flex items-center gap-1">
-            <Button size="sm" icon={RefreshCw} denied={denied('operator')} busy={retry.isPending && retry.variables?.id === effect.id} aria-label={`Retry ${effect.kind} ${effect.key}`} onClick={() => retry.mutate({ id: effect.id })}>
+            <Button
+              size="sm"
+              icon={RefreshCw}
+              denied={denied('operator')}
+              busy={retry.isPending && retry.variables?.id === effect.id}
+              aria-label={`Retry ${effect.kind} ${effect.key}`}
+              onClick={() => retry.mutate({ id: effect.id })}
+            >
               Retry
             </Button>
-            <ActionMenu label={`More for ${effect.kind} ${effect.key}`} actions={[{ label: 'Waive', icon: Trash2, danger: true, denied: denied('operator'), onSelect: () => setWaiving(effect) }]} />
+            <ActionMenu
+              label={`More for ${effect.kind} ${effect.key}`}
+              actions={[{ label: 'Waive', icon: Trash2, danger: true, denied: denied('operator'), onSelect: () => setWaiving(effect) }]}
+            />
           </span>
         ) : null,
     },
   ];
   return (
     <div className="flex min-h-0 flex-1 flex-col" {...held.holder}>
-      <ListFrame loading={list.loading} problem={list.error ? problemOf(list.error) : null} onRetry={() => void list.refetch()} stale={list.stale} waiting={held.waiting} onShowWaiting={held.release}>
-        <DataTable label={label} columns={columns} rows={held.rows} rowKey={keyOf} href={hrefOf} lines={2} onEnd={list.onEnd} more={list.more} empty={empty} className="flex-1 max-md:max-h-[75dvh]" />
+      <ListFrame
+        loading={list.loading}
+        problem={list.error ? problemOf(list.error) : null}
+        onRetry={() => void list.refetch()}
+        stale={list.stale}
+        waiting={held.waiting}
+        onShowWaiting={held.release}
+      >
+        <DataTable
+          label={label}
+          columns={columns}
+          rows={held.rows}
+          rowKey={keyOf}
+          href={hrefOf}
+          lines={2}
+          onEnd={list.onEnd}
+          more={list.more}
+          empty={empty}
+          className="flex-1 max-md:max-h-[75dvh]"
+        />
       </ListFrame>
       {waiving ? (
         <ConfirmSheet

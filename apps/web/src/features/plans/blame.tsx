@@ -1,12 +1,12 @@
 'use client';
-import type { BlameView } from '@tenon/contract';
 import { useQuery } from '@tanstack/react-query';
+import type { BlameView } from '@tenon/contract';
 import { useTRPC } from '../../api/client.ts';
 import { problemOf } from '../../api/problem.ts';
 import { Author } from '../../ui/author.tsx';
 import { TextLink } from '../../ui/button.tsx';
-import { isWithin } from '../../ui/pointer.ts';
 import { KeyValues, Skeleton } from '../../ui/panel.tsx';
+import { isWithin } from '../../ui/pointer.ts';
 import { ProblemNote } from '../../ui/problem.tsx';
 import { HiddenMark } from './change/hidden.tsx';
 import { valueText } from './change/model.ts';
@@ -66,7 +66,8 @@ function History({ history, path }: { readonly history: BlameView['history']; re
         <li key={index} className="grid grid-cols-[2rem_minmax(0,1fr)] gap-2">
           <span className="text-ink3">{index === 0 ? 'r0' : entry.op}</span>
           <span className="wrap-anywhere">
-            {entry.kind === 'extension' ? entry.name : entry.kind} {entry.redacted ? <HiddenMark /> : <code>{entry.op === 'remove' ? 'removed' : valueText(path, entry.after)}</code>}
+            {entry.kind === 'extension' ? entry.name : entry.kind}{' '}
+            {entry.redacted ? <HiddenMark /> : <code>{entry.op === 'remove' ? 'removed' : valueText(path, entry.after)}</code>}
           </span>
         </li>
       ))}
@@ -76,7 +77,9 @@ function History({ history, path }: { readonly history: BlameView['history']; re
 
 /** A dry run has no sandbox to ask: its own change lists answer. */
 function DryBlame({ context, path }: { readonly context: PlanContext; readonly path: string }) {
-  const changes = context.plan.revisions.flatMap((revision) => revision.changes.map((change) => ({ change, at: revision.number }))).filter(({ change }) => isWithin(change.path, path) || isWithin(path, change.path));
+  const changes = context.plan.revisions
+    .flatMap((revision) => revision.changes.map((change) => ({ change, at: revision.number })))
+    .filter(({ change }) => isWithin(change.path, path) || isWithin(path, change.path));
   if (changes.length === 0) return <p className="text-ink2">No extension changes it: it stands as the request and the driver gave it.</p>;
   return (
     <ol className="grid gap-1 text-sm">
@@ -84,7 +87,8 @@ function DryBlame({ context, path }: { readonly context: PlanContext; readonly p
         <li key={`${at} ${change.path}`} className="grid grid-cols-[2rem_minmax(0,1fr)] gap-2">
           <span className="text-ink3">r{at}</span>
           <span className="wrap-anywhere">
-            {change.by?.extension} in <code>{change.by?.phase}</code>: {change.redacted ? <HiddenMark /> : <code>{change.op === 'remove' ? 'removed' : valueText(change.path, change.after)}</code>}
+            {change.by?.extension} in <code>{change.by?.phase}</code>:{' '}
+            {change.redacted ? <HiddenMark /> : <code>{change.op === 'remove' ? 'removed' : valueText(change.path, change.after)}</code>}
             {change.reason ? <span className="block text-ink2">{change.reason}</span> : null}
           </span>
         </li>

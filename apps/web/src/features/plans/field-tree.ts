@@ -1,12 +1,19 @@
 import type { ChangeView, JsonValue, PlanRevisionView } from '@tenon/contract';
-import type { TreeRow } from '../../ui/tree-grid.tsx';
 import { covers, isWithin, pointerOf } from '../../ui/pointer.ts';
+import type { TreeRow } from '../../ui/tree-grid.tsx';
 import { isObject, isSecret, type PointShape, valueText } from './change/model.ts';
 import { keyOfList, membersOf } from './keyed.ts';
 
 /** Who a field belongs to, as far as the change lists tell: what no extension changed came from request or driver. */
 export type FieldOwner =
-  | { readonly kind: 'extension'; readonly name: string; readonly revision: string; readonly phase: string; readonly reason: string | null; readonly at: number }
+  | {
+      readonly kind: 'extension';
+      readonly name: string;
+      readonly revision: string;
+      readonly phase: string;
+      readonly reason: string | null;
+      readonly at: number;
+    }
   | { readonly kind: 'reserved' }
   | { readonly kind: 'base' };
 
@@ -44,11 +51,22 @@ export function fieldRows(plan: PlanShape, toggled: ReadonlySet<string>, filter:
     const owner = ownerOf(pointer, changes, plan.reserved);
     const secret = isSecret(value);
     const members = secret ? [] : membersOf(value, path, plan.points);
-    const leaf = members.length === 0 || (Array.isArray(value) && keyOfList(path, plan.points) === null && value.every((item) => !isObject(item) && !Array.isArray(item)));
+    const leaf =
+      members.length === 0 || (Array.isArray(value) && keyOfList(path, plan.points) === null && value.every((item) => !isObject(item) && !Array.isArray(item)));
     const at = rows.length;
     const open = leaf ? undefined : wanted !== '' || !toggled.has(pointer);
     const text = leaf ? (secret ? '' : valueText(pointer, value)) : groupText(value, path, members.length, plan.points);
-    rows.push({ id: pointer, path: pointer, level, label, text, hidden: secret, owner: leaf || owner.kind === 'extension' ? owner : null, expanded: open, fold: null });
+    rows.push({
+      id: pointer,
+      path: pointer,
+      level,
+      label,
+      text,
+      hidden: secret,
+      owner: leaf || owner.kind === 'extension' ? owner : null,
+      expanded: open,
+      fold: null,
+    });
     let hit = wanted === '' || `${pointer} ${text} ${owner.kind === 'extension' ? owner.name : owner.kind}`.toLowerCase().includes(wanted);
     if (open) for (const [key, member] of members) hit = walk(key, member, [...path, key], level + 1) || hit;
     if (!hit) rows.length = at;

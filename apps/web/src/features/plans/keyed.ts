@@ -5,7 +5,9 @@ import { isObject, type PointShape } from './change/model.ts';
 /** What keys the list at a path, where a mutation point says so. */
 export function keyOfList(path: readonly string[], points: readonly PointShape[]): readonly string[] | 'set' | null {
   const pointer = pointerOf(path);
-  const point = points.find((each) => each.merge === 'keyed_list' && each.key !== null && covers(each.path, pointer) && each.path.split('/').length === pointer.split('/').length);
+  const point = points.find(
+    (each) => each.merge === 'keyed_list' && each.key !== null && covers(each.path, pointer) && each.path.split('/').length === pointer.split('/').length,
+  );
   return point?.key ?? null;
 }
 

@@ -28,7 +28,17 @@ export function RevisionRange({ context, from, to, onChange }: RangeProps) {
 }
 
 /** What differs between two revisions, as the API compares them. */
-export function PlanCompare({ context, sandboxId, from, to }: { readonly context: PlanContext; readonly sandboxId: string; readonly from: number; readonly to: number }) {
+export function PlanCompare({
+  context,
+  sandboxId,
+  from,
+  to,
+}: {
+  readonly context: PlanContext;
+  readonly sandboxId: string;
+  readonly from: number;
+  readonly to: number;
+}) {
   const trpc = useTRPC();
   const compared = useQuery(trpc.sandboxes.compare.queryOptions({ id: sandboxId, from, to }));
   if (compared.error) return <ProblemNote className="m-3" problem={problemOf(compared.error)} onRetry={() => void compared.refetch()} />;

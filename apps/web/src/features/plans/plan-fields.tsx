@@ -21,7 +21,10 @@ export function PlanFields({ context, filter }: { readonly context: PlanContext;
   const [toggled, setToggled] = useState<ReadonlySet<string>>(new Set());
   const [active, setActive] = useState<string | null>(null);
   const [asked, setAsked] = useState<string | null>(null);
-  const rows = useMemo(() => fieldRows({ value: plan.value, revisions: plan.revisions, points, reserved }, toggled, filter), [plan, points, reserved, toggled, filter]);
+  const rows = useMemo(
+    () => fieldRows({ value: plan.value, revisions: plan.revisions, points, reserved }, toggled, filter),
+    [plan, points, reserved, toggled, filter],
+  );
   const total = useMemo(() => countLeaves(plan.value), [plan.value]);
   const owned = useMemo(() => rows.filter((row) => row.owner?.kind === 'extension' && row.expanded === undefined).length, [rows]);
   const toggle = (id: string) =>
@@ -67,7 +70,9 @@ export function PlanFields({ context, filter }: { readonly context: PlanContext;
             </div>
           </div>
         }
-        cells={(row) => (row.fold ? <Fold row={row} /> : <Field row={row} context={context} asked={asked === row.path} onAsk={(open) => setAsked(open ? row.path : null)} />)}
+        cells={(row) =>
+          row.fold ? <Fold row={row} /> : <Field row={row} context={context} asked={asked === row.path} onAsk={(open) => setAsked(open ? row.path : null)} />
+        }
       />
     </section>
   );
@@ -85,7 +90,17 @@ function Fold({ row }: { readonly row: FieldRow }) {
   );
 }
 
-function Field({ row, context, asked, onAsk }: { readonly row: FieldRow; readonly context: PlanContext; readonly asked: boolean; readonly onAsk: (open: boolean) => void }) {
+function Field({
+  row,
+  context,
+  asked,
+  onAsk,
+}: {
+  readonly row: FieldRow;
+  readonly context: PlanContext;
+  readonly asked: boolean;
+  readonly onAsk: (open: boolean) => void;
+}) {
   const owned = row.owner?.kind === 'extension';
   return (
     <div className={tracks}>
@@ -107,7 +122,12 @@ function Field({ row, context, asked, onAsk }: { readonly row: FieldRow; readonl
             onOpenChange={onAsk}
             title={<code>{row.path}</code>}
             trigger={
-              <button type="button" tabIndex={-1} aria-label={`Who set ${row.path}`} className="-mx-1 inline-flex h-6 max-w-full items-center rounded-sm px-1 hover:bg-hover data-[popup-open]:bg-changed-soft data-[popup-open]:shadow-[inset_0_0_0_1px_var(--color-changed-fill)]">
+              <button
+                type="button"
+                tabIndex={-1}
+                aria-label={`Who set ${row.path}`}
+                className="-mx-1 inline-flex h-6 max-w-full items-center rounded-sm px-1 hover:bg-hover data-[popup-open]:bg-changed-soft data-[popup-open]:shadow-[inset_0_0_0_1px_var(--color-changed-fill)]"
+              >
                 <Owner row={row} context={context} />
               </button>
             }

@@ -86,7 +86,11 @@ function Item({ item, context }: { readonly item: SequenceItem; readonly context
   const { plan, points, placeOf, runId } = context;
   switch (item.kind) {
     case 'requested': {
-      const start = rewind(plan.value, plan.revisions.flatMap((revision) => revision.changes), points);
+      const start = rewind(
+        plan.value,
+        plan.revisions.flatMap((revision) => revision.changes),
+        points,
+      );
       return (
         <Step
           mark="plain"
@@ -94,7 +98,9 @@ function Item({ item, context }: { readonly item: SequenceItem; readonly context
           head={
             <>
               <h3 className="font-semibold">Requested</h3>
-              <span className="text-ink2">{plural(countLeaves(start), 'field')} from the request and the {plan.driver} driver</span>
+              <span className="text-ink2">
+                {plural(countLeaves(start), 'field')} from the request and the {plan.driver} driver
+              </span>
               <span className="ml-auto text-sm text-ink3">r0</span>
             </>
           }
@@ -133,7 +139,9 @@ function Item({ item, context }: { readonly item: SequenceItem; readonly context
             </>
           }
         >
-          {item.attempt.error ? <RefusedChange error={item.attempt.error} by={item.extension} placeOf={placeOf} note="Nothing of this hook was applied." /> : null}
+          {item.attempt.error ? (
+            <RefusedChange error={item.attempt.error} by={item.extension} placeOf={placeOf} note="Nothing of this hook was applied." />
+          ) : null}
         </Step>
       );
     case 'shadow':
@@ -156,7 +164,14 @@ function Item({ item, context }: { readonly item: SequenceItem; readonly context
           }
         >
           <Changes changes={item.attempt.changes} points={points} would />
-          {item.attempt.error ? <RefusedChange error={item.attempt.error} by={item.extension} placeOf={placeOf} note="In shadow, so nothing was applied. In enforce this create would fail." /> : null}
+          {item.attempt.error ? (
+            <RefusedChange
+              error={item.attempt.error}
+              by={item.extension}
+              placeOf={placeOf}
+              note="In shadow, so nothing was applied. In enforce this create would fail."
+            />
+          ) : null}
         </Step>
       );
     case 'sealed':
@@ -179,7 +194,15 @@ function Item({ item, context }: { readonly item: SequenceItem; readonly context
   }
 }
 
-function Who({ item, runId, attemptId }: { readonly item: { readonly extension: string; readonly version: string | null }; readonly runId: string | null; readonly attemptId: string | null }) {
+function Who({
+  item,
+  runId,
+  attemptId,
+}: {
+  readonly item: { readonly extension: string; readonly version: string | null };
+  readonly runId: string | null;
+  readonly attemptId: string | null;
+}) {
   return (
     <>
       <h3 className="font-semibold">

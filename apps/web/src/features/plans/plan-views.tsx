@@ -33,7 +33,13 @@ export function PlanViews({ context }: { readonly context: PlanContext }) {
     <div className="flex min-h-0 flex-1 flex-col">
       <div className="flex flex-wrap items-center gap-2 border-b border-hairline px-3 py-1.5 md:pr-4 md:pl-6">
         {state.view === 'extension' ? (
-          <FilterField label="Path, author or value" icon={Filter} className="w-52" value={state.field} onChange={(event) => void set({ field: event.target.value })} />
+          <FilterField
+            label="Path, author or value"
+            icon={Filter}
+            className="w-52"
+            value={state.field}
+            onChange={(event) => void set({ field: event.target.value })}
+          />
         ) : (
           <RevisionRange context={context} from={from} to={to} onChange={(range) => void set(range)} />
         )}

@@ -26,9 +26,20 @@ const changes = [
 const sealed = { name: 'demo', env: { A: '1', B: '2' }, mounts: [{ target: '/data', readOnly: true }], networks: [{ name: 'tn', ipv4: '10.0.0.2' }] };
 
 function revision(number: number, name: string, own: readonly ChangeView[]): PlanRevisionView {
-  return { number, by: { kind: number === 0 ? 'driver' : 'extension', name }, phase: number === 0 ? null : 'prepare_plan', digest: `d${number}`, changes: [...own] };
+  return {
+    number,
+    by: { kind: number === 0 ? 'driver' : 'extension', name },
+    phase: number === 0 ? null : 'prepare_plan',
+    digest: `d${number}`,
+    changes: [...own],
+  };
 }
-const revisions = [revision(0, 'docker', []), revision(1, 'policy', changes.slice(0, 2)), revision(2, 'network', changes.slice(2, 3)), revision(3, 'policy', changes.slice(3))];
+const revisions = [
+  revision(0, 'docker', []),
+  revision(1, 'policy', changes.slice(0, 2)),
+  revision(2, 'network', changes.slice(2, 3)),
+  revision(3, 'policy', changes.slice(3)),
+];
 
 describe('rewind', () => {
   it('takes changes back through maps, elements by key, additions and removals', () => {
@@ -46,7 +57,9 @@ describe('fieldRows', () => {
   it('folds what nobody changed with its count and shows every changed field with its author', () => {
     const rows = fieldRows(plan, new Set(), '');
     expect(rows[0]?.fold).toEqual({ count: 1, names: 'name' });
-    const owners = Object.fromEntries(rows.filter((row) => row.owner !== null).map((row) => [row.path, row.owner?.kind === 'extension' ? row.owner.name : row.owner?.kind]));
+    const owners = Object.fromEntries(
+      rows.filter((row) => row.owner !== null).map((row) => [row.path, row.owner?.kind === 'extension' ? row.owner.name : row.owner?.kind]),
+    );
     expect(owners).toEqual({
       '/env/A': 'base',
       '/env/B': 'policy',
@@ -82,10 +95,19 @@ describe('rawDiff', () => {
     const side = (which: 'left' | 'right') => JSON.parse(lines.flatMap((line) => (line[which] === null ? [] : [line[which]])).join('\n'));
     expect(side('left')).toEqual(requested);
     expect(side('right')).toEqual(sealed);
-    expect(lines.map((line) => line.rightNumber).filter((number) => number !== null)).toEqual(Array.from({ length: lines.filter((line) => line.right !== null).length }, (_, at) => at + 1));
+    expect(lines.map((line) => line.rightNumber).filter((number) => number !== null)).toEqual(
+      Array.from({ length: lines.filter((line) => line.right !== null).length }, (_, at) => at + 1),
+    );
   });
   it('marks only what changed, and knows its field', () => {
-    expect([...new Set(lines.filter((line) => line.changed).map((line) => line.path))].sort()).toEqual(['/env/B', '/image', '/mounts/~1data/readOnly', '/networks/tn', '/networks/tn/ipv4', '/networks/tn/name']);
+    expect([...new Set(lines.filter((line) => line.changed).map((line) => line.path))].sort()).toEqual([
+      '/env/B',
+      '/image',
+      '/mounts/~1data/readOnly',
+      '/networks/tn',
+      '/networks/tn/ipv4',
+      '/networks/tn/name',
+    ]);
   });
   it('says equal plans are equal, and hides secrets', () => {
     expect(rawDiff(sealed, sealed, points).some((line) => line.changed)).toBe(false);
@@ -101,11 +123,39 @@ describe('rawDiff', () => {
 
 describe('planSequence', () => {
   const attempt = (part: Partial<AttemptView>): AttemptView => ({
-    id: 'a', runId: 'r', parentId: null, kind: 'hook', phase: 'prepare_plan', extension: 'policy', revision: '1.0.0', seq: 1, number: 1, outcome: 'ok', reason: null, message: null, error: null,
-    startedAt: '2026-11-24T13:00:00.000Z', durationMs: 1, changes: [], changeCount: 0, effects: [], wouldBeEffects: [], warnings: [], logs: [], compensates: null, spanId: 's', ...part,
+    id: 'a',
+    runId: 'r',
+    parentId: null,
+    kind: 'hook',
+    phase: 'prepare_plan',
+    extension: 'policy',
+    revision: '1.0.0',
+    seq: 1,
+    number: 1,
+    outcome: 'ok',
+    reason: null,
+    message: null,
+    error: null,
+    startedAt: '2026-11-24T13:00:00.000Z',
+    durationMs: 1,
+    changes: [],
+    changeCount: 0,
+    effects: [],
+    wouldBeEffects: [],
+    warnings: [],
+    logs: [],
+    compensates: null,
+    spanId: 's',
+    ...part,
   });
   it('stands on revisions alone where the run is not at hand', () => {
-    expect(planSequence({ revisions, sealedAt: '2026-11-24T13:00:00.000Z' }, []).map((item) => item.kind)).toEqual(['requested', 'changed', 'changed', 'changed', 'sealed']);
+    expect(planSequence({ revisions, sealedAt: '2026-11-24T13:00:00.000Z' }, []).map((item) => item.kind)).toEqual([
+      'requested',
+      'changed',
+      'changed',
+      'changed',
+      'sealed',
+    ]);
   });
   it('puts what was refused and shadowed where it happened', () => {
     const items = planSequence({ revisions: revisions.slice(0, 3), sealedAt: null }, [
@@ -115,7 +165,13 @@ describe('planSequence', () => {
       attempt({ id: 'a4', seq: 4, extension: 'tenant', outcome: 'shadowed', changes: [change('add', '/env/C', null, '3')] }),
       attempt({ id: 'a5', seq: 5, extension: 'quiet' }),
     ]);
-    expect(items.map((item) => `${item.kind} ${'extension' in item ? item.extension : ''}`.trim())).toEqual(['requested', 'changed policy', 'refused labels', 'changed network', 'shadow tenant']);
+    expect(items.map((item) => `${item.kind} ${'extension' in item ? item.extension : ''}`.trim())).toEqual([
+      'requested',
+      'changed policy',
+      'refused labels',
+      'changed network',
+      'shadow tenant',
+    ]);
     expect(items[1]).toMatchObject({ from: 0, to: 1, reason: 'a floor of 512 MiB', attemptId: 'a1' });
     expect(items[2]).toMatchObject({ kept: 1 });
   });

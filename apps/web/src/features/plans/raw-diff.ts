@@ -15,7 +15,9 @@ export interface RawLine {
 }
 
 /** A run of lines, or a fold of lines that nobody changed. */
-export type RawBlock = { readonly kind: 'lines'; readonly lines: readonly RawLine[] } | { readonly kind: 'fold'; readonly id: string; readonly lines: readonly RawLine[]; readonly names: string };
+export type RawBlock =
+  | { readonly kind: 'lines'; readonly lines: readonly RawLine[] }
+  | { readonly kind: 'fold'; readonly id: string; readonly lines: readonly RawLine[]; readonly names: string };
 
 export const HIDDEN_TEXT = '"hidden"';
 
@@ -60,7 +62,8 @@ export function rawDiff(left: JsonValue, right: JsonValue, points: readonly Poin
       const name = Array.isArray(a) ? indent : `${indent}${JSON.stringify(key)}: `;
       const inner = [...path, key];
       const ends: Sides = { left: key === lastLeft ? '' : ',', right: key === lastRight ? '' : ',' };
-      if (leftMembers.has(key) && rightMembers.has(key)) both(leftMembers.get(key) ?? null, rightMembers.get(key) ?? null, inner, { left: name, right: name }, ends);
+      if (leftMembers.has(key) && rightMembers.has(key))
+        both(leftMembers.get(key) ?? null, rightMembers.get(key) ?? null, inner, { left: name, right: name }, ends);
       else if (leftMembers.has(key)) one(leftMembers.get(key) ?? null, inner, name, ends.left, 'left');
       else one(rightMembers.get(key) ?? null, inner, name, ends.right, 'right');
     }
@@ -93,7 +96,10 @@ interface Sides {
 }
 
 const indentOf = (lead: string): string => lead.match(/^ */)?.[0] ?? '';
-const isScalar = (value: JsonValue): boolean => isSecret(value) || (!isObject(value) && !Array.isArray(value)) || (Array.isArray(value) ? value.length === 0 : isObject(value) && Object.keys(value).length === 0);
+const isScalar = (value: JsonValue): boolean =>
+  isSecret(value) ||
+  (!isObject(value) && !Array.isArray(value)) ||
+  (Array.isArray(value) ? value.length === 0 : isObject(value) && Object.keys(value).length === 0);
 const scalar = (value: JsonValue): string => (isSecret(value) ? HIDDEN_TEXT : JSON.stringify(value));
 
 /** Keys of both sides: sorted for objects, in the right side's order for lists with what is gone where it stood. */

@@ -17,7 +17,13 @@ export function rewind(value: JsonValue, changes: readonly ChangeView[], points:
 }
 
 /** A copy of the value in which one place is set, or taken out where `next` is undefined. */
-function put(value: JsonValue | undefined, rest: readonly string[], path: readonly string[], next: JsonValue | undefined, points: readonly PointShape[]): JsonValue | undefined {
+function put(
+  value: JsonValue | undefined,
+  rest: readonly string[],
+  path: readonly string[],
+  next: JsonValue | undefined,
+  points: readonly PointShape[],
+): JsonValue | undefined {
   const [head, ...tail] = rest;
   if (head === undefined) return next;
   const inside = [...path, head];

@@ -15,8 +15,23 @@ export type SequenceItem =
       readonly reason: string | null;
       readonly attemptId: string | null;
     }
-  | { readonly kind: 'refused'; readonly id: string; readonly phase: string; readonly extension: string; readonly version: string | null; readonly kept: number; readonly attempt: AttemptView }
-  | { readonly kind: 'shadow'; readonly id: string; readonly phase: string; readonly extension: string; readonly version: string | null; readonly attempt: AttemptView }
+  | {
+      readonly kind: 'refused';
+      readonly id: string;
+      readonly phase: string;
+      readonly extension: string;
+      readonly version: string | null;
+      readonly kept: number;
+      readonly attempt: AttemptView;
+    }
+  | {
+      readonly kind: 'shadow';
+      readonly id: string;
+      readonly phase: string;
+      readonly extension: string;
+      readonly version: string | null;
+      readonly attempt: AttemptView;
+    }
   | { readonly kind: 'sealed'; readonly id: string; readonly phase: null; readonly number: number };
 
 /**
@@ -50,7 +65,8 @@ export function planSequence(plan: Pick<PlanView, 'revisions' | 'sealedAt'>, att
     if (attempt.outcome === 'changed') {
       const at = pending.findIndex((revision) => revision.by.name === attempt.extension && revision.phase === attempt.phase);
       if (at >= 0) for (const revision of pending.splice(0, at + 1)) apply(revision, revision.by.name === attempt.extension ? attempt : null);
-    } else if (attempt.outcome === 'shadowed' && (attempt.changes.length > 0 || attempt.error !== null)) items.push({ kind: 'shadow', id: attempt.id, ...common });
+    } else if (attempt.outcome === 'shadowed' && (attempt.changes.length > 0 || attempt.error !== null))
+      items.push({ kind: 'shadow', id: attempt.id, ...common });
     else if (attempt.error !== null && attempt.outcome !== 'shadowed') items.push({ kind: 'refused', id: attempt.id, kept: number, ...common });
   }
   for (const revision of pending) apply(revision, null);

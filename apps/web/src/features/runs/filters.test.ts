@@ -4,7 +4,16 @@ import { definedOnly, runFilters, runView } from './filters.ts';
 
 describe('the address of the runs', () => {
   it('holds filters and gives them back', async () => {
-    const filters = { status: ['failed', 'failed_with_debt'], operation: 'create', driver: 'docker', workspace: 'team-a', extension: null, phase: 'after_ready', code: 'hook_timed_out', sandboxId: null } as const;
+    const filters = {
+      status: ['failed', 'failed_with_debt'],
+      operation: 'create',
+      driver: 'docker',
+      workspace: 'team-a',
+      extension: null,
+      phase: 'after_ready',
+      code: 'hook_timed_out',
+      sandboxId: null,
+    } as const;
     const address = createSerializer(runFilters)('/runs', { ...filters, status: [...filters.status] });
     expect(address).toBe('/runs?status=failed,failed_with_debt&operation=create&driver=docker&workspace=team-a&phase=after_ready&code=hook_timed_out');
     expect(createLoader(runFilters)(new URL(address, 'http://tenon').searchParams)).toEqual(filters);

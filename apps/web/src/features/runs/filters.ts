@@ -26,6 +26,8 @@ export const runView = {
 
 /** Filters as the API takes them: what is not set is left out. */
 export function definedOnly<T extends Record<string, unknown>>(filters: T): { [K in keyof T]?: Exclude<T[K], null | undefined> } {
-  const entries = Object.entries(filters).filter(([, value]) => value !== null && value !== undefined && value !== '' && !(Array.isArray(value) && value.length === 0));
+  const entries = Object.entries(filters).filter(
+    ([, value]) => value !== null && value !== undefined && value !== '' && !(Array.isArray(value) && value.length === 0),
+  );
   return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], null | undefined> };
 }

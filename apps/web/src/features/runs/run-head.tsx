@@ -1,10 +1,9 @@
 'use client';
-import type { AttemptView, RunView, SandboxView } from '@tenon/contract';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import type { AttemptView, RunView, SandboxView } from '@tenon/contract';
 import { ArrowDown, ArrowUp, Hourglass, Link2 } from 'lucide-react';
 import { useTRPC } from '../../api/client.ts';
 import { problemOf } from '../../api/problem.ts';
-import { useDenied } from '../session/index.ts';
 import { Button, IconButton, LinkButton, TextLink } from '../../ui/button.tsx';
 import { ErrorCode, Kbd } from '../../ui/code.tsx';
 import { CopyButton } from '../../ui/copy.tsx';
@@ -13,6 +12,7 @@ import { Meta } from '../../ui/panel.tsx';
 import { ProblemNote } from '../../ui/problem.tsx';
 import { Chip, outcomeLook, owedLook, runLook } from '../../ui/state.tsx';
 import { Age, Time } from '../../ui/time.tsx';
+import { useDenied } from '../session/index.ts';
 import { runTitle, waitingText } from './words.ts';
 
 interface HeadProps {
@@ -61,7 +61,12 @@ export function RunHead({ run, address, blockedBy, extensions }: HeadProps) {
         </div>
         <div className="flex min-w-0 flex-1 flex-wrap items-center justify-end gap-2 max-md:basis-full">
           {/* biome-ignore lint/a11y/useSemanticElements: a fieldset is for form controls; this groups an address with its copy button */}
-          <div role="group" aria-label="Link to this view" className="flex h-control min-w-0 flex-1 items-center gap-2 rounded-md border border-rule bg-sunken pr-px pl-2 text-ink3 md:max-w-128" title="Restores attempt, filter, folds and zoom, also after signing in">
+          <div
+            role="group"
+            aria-label="Link to this view"
+            className="flex h-control min-w-0 flex-1 items-center gap-2 rounded-md border border-rule bg-sunken pr-px pl-2 text-ink3 md:max-w-128"
+            title="Restores attempt, filter, folds and zoom, also after signing in"
+          >
             <Link2 aria-hidden size={14} strokeWidth={1.75} className="shrink-0" />
             <code className="min-w-0 flex-1 truncate text-ink2 select-all">{address}</code>
             <CopyButton text={() => location.href} label="Copy link" keyHint="C" />
@@ -109,7 +114,10 @@ export function FirstErrorBanner({ run, attempts, count, at, onStep, onGoTo, rel
   const owed = run.effects.filter((effect) => effect.state === 'owed' && effect.runId === run.id);
   const undone = run.operation === 'create' || run.operation === 'start';
   return (
-    <section aria-label="First error" className="mx-3 mt-2 flex flex-wrap items-center gap-x-3 gap-y-2 rounded-md border border-l-3 border-bad-rule border-l-bad-fill bg-bad-soft px-3 py-1.5 md:mr-4 md:ml-6">
+    <section
+      aria-label="First error"
+      className="mx-3 mt-2 flex flex-wrap items-center gap-x-3 gap-y-2 rounded-md border border-l-3 border-bad-rule border-l-bad-fill bg-bad-soft px-3 py-1.5 md:mr-4 md:ml-6"
+    >
       <Icon aria-hidden size={16} strokeWidth={1.5} className="shrink-0 text-bad" />
       <div className="min-w-0 flex-1 basis-56 wrap-anywhere">
         {error ? (

@@ -35,7 +35,10 @@ export function RunTrace({ run, attempts, loaded, placeOf, blockedBy }: RunTrace
   const now = useNow();
   const origin = Date.parse(run.startedAt);
   const trace = useMemo(() => buildTrace(run, attempts), [run, attempts]);
-  const endMs = run.endedAt === null ? Math.max(now - origin, ...attempts.slice(-1).map((last) => Date.parse(last.startedAt) + last.durationMs - origin), 1) : Date.parse(run.endedAt) - origin;
+  const endMs =
+    run.endedAt === null
+      ? Math.max(now - origin, ...attempts.slice(-1).map((last) => Date.parse(last.startedAt) + last.durationMs - origin), 1)
+      : Date.parse(run.endedAt) - origin;
   const span = useMemo(() => windowOf(view.zoom, endMs, trace.unwindAt), [view.zoom, endMs, trace.unwindAt]);
   const critical = useMemo(() => (view.critical && run.endedAt !== null ? criticalPath(trace, endMs) : null), [view.critical, run.endedAt, trace, endMs]);
   const toggled = useMemo(() => new Set(view.fold), [view.fold]);
@@ -52,7 +55,10 @@ export function RunTrace({ run, attempts, loaded, placeOf, blockedBy }: RunTrace
     },
     [setView, trace],
   );
-  const toggle = useCallback((id: string) => void setView((old) => ({ fold: old.fold.includes(id) ? old.fold.filter((each) => each !== id) : [...old.fold, id] })), [setView]);
+  const toggle = useCallback(
+    (id: string) => void setView((old) => ({ fold: old.fold.includes(id) ? old.fold.filter((each) => each !== id) : [...old.fold, id] })),
+    [setView],
+  );
 
   // The page lands once: on the attempt of the address, else on what failed the run.
   const landed = useRef(false);
@@ -88,16 +94,39 @@ export function RunTrace({ run, attempts, loaded, placeOf, blockedBy }: RunTrace
     () =>
       attempt === undefined
         ? []
-        : attempts.filter((each) => each.kind === attempt.kind && each.phase === attempt.phase && each.extension === attempt.extension && (each.kind === 'hook' || (each.effects[0] ?? each.id) === (attempt.effects[0] ?? attempt.id)) && (each.compensates === null) === (attempt.compensates === null)),
+        : attempts.filter(
+            (each) =>
+              each.kind === attempt.kind &&
+              each.phase === attempt.phase &&
+              each.extension === attempt.extension &&
+              (each.kind === 'hook' || (each.effects[0] ?? each.id) === (attempt.effects[0] ?? attempt.id)) &&
+              (each.compensates === null) === (attempt.compensates === null),
+          ),
     [attempt, attempts],
   );
   const extensions = useMemo(() => new Set(attempts.flatMap((each) => (each.extension === null ? [] : [each.extension]))).size, [attempts]);
-  const zooms: readonly { readonly value: Zoom; readonly label: string }[] = [{ value: 'all', label: `All ${formatDuration(endMs)}` }, ...(trace.unwindAt === null ? [] : [{ value: 'setup', label: 'Setup' } as const, { value: 'unwinding', label: 'Unwinding' } as const])];
+  const zooms: readonly { readonly value: Zoom; readonly label: string }[] = [
+    { value: 'all', label: `All ${formatDuration(endMs)}` },
+    ...(trace.unwindAt === null ? [] : [{ value: 'setup', label: 'Setup' } as const, { value: 'unwinding', label: 'Unwinding' } as const]),
+  ];
   return (
     <>
       <RunHead run={run} address={addressOf(`/runs/${run.id}`, view)} blockedBy={blockedBy} extensions={extensions} />
-      <FirstErrorBanner run={run} attempts={attempts} count={trace.failures.length} at={failureAt} onStep={step} onGoTo={goTo} releaseOf={(id) => trace.releasesOf.get(id)?.at(-1)} />
-      <div className={cx('mt-2 grid min-h-0 flex-1 grid-rows-[minmax(0,1fr)] border-t border-hairline max-lg:block max-lg:overflow-y-auto', attempt ? 'grid-cols-[minmax(0,1fr)_var(--spacing-detail)]' : '')}>
+      <FirstErrorBanner
+        run={run}
+        attempts={attempts}
+        count={trace.failures.length}
+        at={failureAt}
+        onStep={step}
+        onGoTo={goTo}
+        releaseOf={(id) => trace.releasesOf.get(id)?.at(-1)}
+      />
+      <div
+        className={cx(
+          'mt-2 grid min-h-0 flex-1 grid-rows-[minmax(0,1fr)] border-t border-hairline max-lg:block max-lg:overflow-y-auto',
+          attempt ? 'grid-cols-[minmax(0,1fr)_var(--spacing-detail)]' : '',
+        )}
+      >
         <section aria-label="Hook trace" className="flex min-h-0 min-w-0 flex-col border-hairline max-lg:min-h-96 lg:border-r">
           <div className="flex flex-wrap items-center gap-2 border-b border-hairline px-3 py-1.5 md:pr-4 md:pl-6">
             <FilterField label="Filter rows" icon={Filter} className="w-46" value={view.q} onChange={(event) => void setView({ q: event.target.value })} />
@@ -115,14 +144,36 @@ export function RunTrace({ run, attempts, loaded, placeOf, blockedBy }: RunTrace
                 {Math.round(critical.most.share * 100)} % of the time is {critical.most.name}
               </span>
             ) : null}
-            {loaded ? null : <span className="text-sm text-owed">Reading attempts: {attempts.length} of {run.attemptCount}</span>}
+            {loaded ? null : (
+              <span className="text-sm text-owed">
+                Reading attempts: {attempts.length} of {run.attemptCount}
+              </span>
+            )}
             <span className="flex-1" />
             <Segmented label="Zoom" value={view.zoom} segments={zooms} onChange={(zoom) => void setView({ zoom })} />
           </div>
           {rows.length === 0 ? (
-            <Empty>{view.q === '' ? (run.endedAt === null ? 'No hook has been called yet; attempts appear here as they end.' : 'No hook was called in this run: no active extension has one for it.') : 'No row matches the filter.'}</Empty>
+            <Empty>
+              {view.q === ''
+                ? run.endedAt === null
+                  ? 'No hook has been called yet; attempts appear here as they end.'
+                  : 'No hook was called in this run: no active extension has one for it.'
+                : 'No row matches the filter.'}
+            </Empty>
           ) : (
-            <TraceGrid trace={trace} rows={rows} span={span} origin={origin} effects={effects} critical={critical} selected={selected} onSelect={select} onToggle={toggle} onGoTo={goTo} placeOf={placeOf} />
+            <TraceGrid
+              trace={trace}
+              rows={rows}
+              span={span}
+              origin={origin}
+              effects={effects}
+              critical={critical}
+              selected={selected}
+              onSelect={select}
+              onToggle={toggle}
+              onGoTo={goTo}
+              placeOf={placeOf}
+            />
           )}
           <div className="border-t border-hairline bg-sunken px-3 py-1.5 md:px-6">
             <Legend />

@@ -2,9 +2,9 @@
 import type { RunSummaryView } from '@tenon/contract';
 import Link from 'next/link';
 import type { ReactNode } from 'react';
+import { type ApiInputs, useTRPC } from '../../api/client.ts';
 import { nextPage, usePaged } from '../../api/paged.ts';
 import { problemOf } from '../../api/problem.ts';
-import { type ApiInputs, useTRPC } from '../../api/client.ts';
 import { ErrorCode } from '../../ui/code.tsx';
 import { type Column, DataTable, TwoLines } from '../../ui/data-table.tsx';
 import { formatDuration } from '../../ui/format.ts';
@@ -32,11 +32,20 @@ const columns: readonly Column<RunSummaryView>[] = [
             {runTitle(run)}
           </Link>
         }
-        second={<>{run.workspace} · {run.driver}</>}
+        second={
+          <>
+            {run.workspace} · {run.driver}
+          </>
+        }
       />
     ),
   },
-  { id: 'status', head: 'Status', width: '9.5rem', cell: (run) => <State look={runLook[run.status]}>{run.status === 'failed_with_debt' ? 'Failed, owed' : (waitingText(run) ?? undefined)}</State> },
+  {
+    id: 'status',
+    head: 'Status',
+    width: '9.5rem',
+    cell: (run) => <State look={runLook[run.status]}>{run.status === 'failed_with_debt' ? 'Failed, owed' : (waitingText(run) ?? undefined)}</State>,
+  },
   {
     id: 'error',
     head: 'First error',
@@ -64,20 +73,55 @@ const columns: readonly Column<RunSummaryView>[] = [
     head: 'Took',
     width: '6.5rem',
     align: 'right',
-    cell: (run) => (run.endedAt === null ? <span className="text-owed">for <Age at={run.startedAt} /></span> : formatDuration(Date.parse(run.endedAt) - Date.parse(run.startedAt))),
+    cell: (run) =>
+      run.endedAt === null ? (
+        <span className="text-owed">
+          for <Age at={run.startedAt} />
+        </span>
+      ) : (
+        formatDuration(Date.parse(run.endedAt) - Date.parse(run.startedAt))
+      ),
   },
   { id: 'started', head: 'Started', width: '8.5rem', align: 'right', hide: 'narrow', cell: (run) => <Time at={run.startedAt} className="whitespace-nowrap" /> },
 ];
 
 /** Runs, newest first; the rows do not move while they are read. */
-export function RunsTable({ query, label, empty, bounded = false }: { readonly query: RunQuery; readonly label: string; readonly empty: ReactNode; readonly bounded?: boolean }) {
+export function RunsTable({
+  query,
+  label,
+  empty,
+  bounded = false,
+}: {
+  readonly query: RunQuery;
+  readonly label: string;
+  readonly empty: ReactNode;
+  readonly bounded?: boolean;
+}) {
   const trpc = useTRPC();
   const list = usePaged<RunSummaryView>(trpc.runs.list.infiniteQueryOptions({ ...query, limit: 100 }, nextPage));
   const held = useHeldRows(list.rows, keyOf);
   return (
     <div className="flex min-h-0 flex-1 flex-col" {...held.holder}>
-      <ListFrame loading={list.loading} problem={list.error ? problemOf(list.error) : null} onRetry={() => void list.refetch()} stale={list.stale} waiting={held.waiting} onShowWaiting={held.release}>
-        <DataTable label={label} columns={columns} rows={held.rows} rowKey={keyOf} href={hrefOf} lines={2} onEnd={list.onEnd} more={list.more} empty={empty} className={bounded ? 'max-h-120' : 'flex-1 max-md:max-h-[75dvh]'} />
+      <ListFrame
+        loading={list.loading}
+        problem={list.error ? problemOf(list.error) : null}
+        onRetry={() => void list.refetch()}
+        stale={list.stale}
+        waiting={held.waiting}
+        onShowWaiting={held.release}
+      >
+        <DataTable
+          label={label}
+          columns={columns}
+          rows={held.rows}
+          rowKey={keyOf}
+          href={hrefOf}
+          lines={2}
+          onEnd={list.onEnd}
+          more={list.more}
+          empty={empty}
+          className={bounded ? 'max-h-120' : 'flex-1 max-md:max-h-[75dvh]'}
+        />
       </ListFrame>
     </div>
   );

@@ -1,9 +1,9 @@
 'use client';
-import type { AttemptView, RunView } from '@tenon/contract';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import type { AttemptView, RunView } from '@tenon/contract';
 import { useEffect, useMemo } from 'react';
-import { nextPage } from '../../api/paged.ts';
 import { useTRPC } from '../../api/client.ts';
+import { nextPage } from '../../api/paged.ts';
 
 /** One run with all of its attempts: the first 200 come with it, the rest page by page. */
 export function useRun(id: string) {
@@ -15,7 +15,14 @@ export function useRun(id: string) {
   useEffect(() => {
     if (beyond && hasNextPage && !isFetchingNextPage) void fetchNextPage();
   }, [beyond, hasNextPage, isFetchingNextPage, fetchNextPage]);
-  const attempts = useMemo(() => mergeAttempts(run.data, pages.data?.pages.flatMap((page) => page.items)), [run.data, pages.data]);
+  const attempts = useMemo(
+    () =>
+      mergeAttempts(
+        run.data,
+        pages.data?.pages.flatMap((page) => page.items),
+      ),
+    [run.data, pages.data],
+  );
   return { run: run.data, attempts, loaded: !beyond || (pages.data !== undefined && !hasNextPage), error: run.error ?? pages.error, refetch: run.refetch };
 }
 
@@ -30,9 +37,15 @@ function mergeAttempts(run: RunView | undefined, rest: readonly AttemptView[] | 
 /** The place of every extension in the sandbox's setup order: the same number on every screen. */
 export function usePlaces(sandboxId: string | null | undefined, attempts: readonly AttemptView[]): (extension: string) => number | undefined {
   const trpc = useTRPC();
-  const record = useQuery({ ...trpc.sandboxes.record.queryOptions({ id: sandboxId ?? '' }), enabled: typeof sandboxId === 'string', staleTime: Number.POSITIVE_INFINITY });
+  const record = useQuery({
+    ...trpc.sandboxes.record.queryOptions({ id: sandboxId ?? '' }),
+    enabled: typeof sandboxId === 'string',
+    staleTime: Number.POSITIVE_INFINITY,
+  });
   return useMemo(() => {
-    const names = record.data ? record.data.extensions.map(({ name }) => name) : [...new Set(attempts.flatMap(({ extension, kind }) => (extension !== null && kind === 'hook' ? [extension] : [])))];
+    const names = record.data
+      ? record.data.extensions.map(({ name }) => name)
+      : [...new Set(attempts.flatMap(({ extension, kind }) => (extension !== null && kind === 'hook' ? [extension] : [])))];
     const places = new Map(names.map((name, index) => [name, index + 1]));
     return (extension: string) => places.get(extension);
   }, [record.data, attempts]);

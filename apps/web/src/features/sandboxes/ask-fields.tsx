@@ -8,7 +8,7 @@ import type { CreateForm } from './create-form.ts';
 interface AskFieldsProps {
   readonly form: CreateForm;
   readonly onChange: (part: Partial<CreateForm>) => void;
-  readonly onError: (error: string | null) => void;
+  readonly onError: (name: string, error: string | null) => void;
   readonly errorAt: (...pointers: readonly string[]) => string | null;
 }
 
@@ -21,7 +21,9 @@ export function AskFields({ form, onChange, onError, errorAt }: AskFieldsProps) 
     const manifest = extension.revisions.find(({ revision }) => revision === extension.latest)?.manifest;
     return manifest?.activation.mode === 'on_request' ? [{ name: extension.name, key: manifest.activation.key, killed: extension.killSwitch.on }] : [];
   });
-  const settable = (name: string) => [...new Set((activations.data?.items ?? []).filter((each) => each.extension === name).flatMap((each) => each.requestSettable))];
+  const settable = (name: string) => [
+    ...new Set((activations.data?.items ?? []).filter((each) => each.extension === name).flatMap((each) => each.requestSettable)),
+  ];
   if (offered.length === 0) return null;
   return (
     <fieldset className="grid gap-2">
@@ -46,7 +48,7 @@ export function AskFields({ form, onChange, onError, errorAt }: AskFieldsProps) 
                 error={errorAt(`/extensionConfig/${name}/*`)}
                 onChange={(config, error) => {
                   onChange({ extensionConfig: { ...form.extensionConfig, [name]: config } });
-                  onError(error);
+                  onError(name, error);
                 }}
               />
             ) : null}

@@ -25,7 +25,12 @@ describe('createBody', () => {
       name: 'demo',
       workspace: 'team-a',
       driver: 'docker',
-      template: { image: 'busybox:1', labels: { tier: 'gold', 'openshell.io/extension.tenant-network': 'enabled' }, resources: { cpuLimit: '500m' }, driverConfig: { docker: { runtime: 'runc' } } },
+      template: {
+        image: 'busybox:1',
+        labels: { tier: 'gold', 'openshell.io/extension.tenant-network': 'enabled' },
+        resources: { cpuLimit: '500m' },
+        driverConfig: { docker: { runtime: 'runc' } },
+      },
       command: ['sh', '-c', 'sleep 1'],
       environment: { A: '1', KEY: { secret: 'hush' } },
       gpu: { count: 2 },

@@ -94,7 +94,9 @@ export function createBody(form: CreateForm): { readonly body: CreateBody; reado
 const named = (pairs: readonly Pair[]) => pairs.map((pair) => ({ ...pair, name: pair.name.trim() })).filter((pair) => pair.name !== '');
 
 function given<T extends Record<string, string>>(fields: T): Partial<Record<keyof T, string>> {
-  return Object.fromEntries(Object.entries(fields).flatMap(([key, value]) => (value.trim() === '' ? [] : [[key, value.trim()]]))) as Partial<Record<keyof T, string>>;
+  return Object.fromEntries(Object.entries(fields).flatMap(([key, value]) => (value.trim() === '' ? [] : [[key, value.trim()]]))) as Partial<
+    Record<keyof T, string>
+  >;
 }
 
 /** A name that stands twice would silently lose one of its values. */

@@ -1,14 +1,14 @@
 'use client';
-import type { DryRunView } from '@tenon/contract';
 import { useQuery } from '@tanstack/react-query';
+import type { DryRunView } from '@tenon/contract';
 import { TriangleAlert } from 'lucide-react';
 import { useMemo } from 'react';
 import { useTRPC } from '../../api/client.ts';
-import { type PlanContext, PlanViews } from '../plans/index.ts';
-import { runHref } from '../runs/index.ts';
 import { TextLink } from '../../ui/button.tsx';
 import { ErrorCode } from '../../ui/code.tsx';
 import { Chip, runLook } from '../../ui/state.tsx';
+import { type PlanContext, PlanViews } from '../plans/index.ts';
+import { runHref } from '../runs/index.ts';
 
 /** The plan that a create would get now, by author; nothing of it exists. */
 export function DryRunResult({ result, outdated }: { readonly result: DryRunView; readonly outdated: boolean }) {
@@ -39,8 +39,8 @@ export function DryRunResult({ result, outdated }: { readonly result: DryRunView
       </header>
       {run.firstError ? (
         <p className="border-b border-hairline bg-bad-soft px-3 py-2 md:px-6">
-          <ErrorCode>{run.firstError.code}</ErrorCode> {run.firstError.extension ? <b className="font-semibold">{run.firstError.extension}</b> : null} {run.firstError.message}{' '}
-          <span className="text-ink2">{run.firstError.hint}</span>
+          <ErrorCode>{run.firstError.code}</ErrorCode> {run.firstError.extension ? <b className="font-semibold">{run.firstError.extension}</b> : null}{' '}
+          {run.firstError.message} <span className="text-ink2">{run.firstError.hint}</span>
         </p>
       ) : null}
       {skipped.length > 0 ? (
@@ -52,7 +52,11 @@ export function DryRunResult({ result, outdated }: { readonly result: DryRunView
           ))}
         </ul>
       ) : null}
-      {context ? <PlanViews context={context} /> : <p className="px-3 py-3 text-ink2 md:px-6">The run failed before the driver planned, so there is no plan.</p>}
+      {context ? (
+        <PlanViews context={context} />
+      ) : (
+        <p className="px-3 py-3 text-ink2 md:px-6">The run failed before the driver planned, so there is no plan.</p>
+      )}
     </section>
   );
 }

@@ -1,9 +1,9 @@
 'use client';
-import type { SandboxView } from '@tenon/contract';
 import { useQuery } from '@tanstack/react-query';
+import type { SandboxView } from '@tenon/contract';
 import { useEffect, useRef, useState } from 'react';
-import { problemOf } from '../../api/problem.ts';
 import { useTRPC } from '../../api/client.ts';
+import { problemOf } from '../../api/problem.ts';
 import { CheckField, Picker } from '../../ui/field.tsx';
 import { Empty, Skeleton } from '../../ui/panel.tsx';
 import { ProblemNote } from '../../ui/problem.tsx';
@@ -17,7 +17,11 @@ export function LogsTab({ sandbox }: { readonly sandbox: SandboxView }) {
   const [follow, setFollow] = useState(true);
   const box = useRef<HTMLPreElement>(null);
   const moving = follow && (sandbox.state === 'ready' || sandbox.state === 'running' || sandbox.state === 'starting' || sandbox.state === 'creating');
-  const logs = useQuery({ ...trpc.sandboxes.logs.queryOptions({ id: sandbox.id, tail }), refetchInterval: moving ? 2000 : false, placeholderData: (old) => old });
+  const logs = useQuery({
+    ...trpc.sandboxes.logs.queryOptions({ id: sandbox.id, tail }),
+    refetchInterval: moving ? 2000 : false,
+    placeholderData: (old) => old,
+  });
   const text = logs.data?.text ?? '';
   useEffect(() => {
     if (follow && text !== '' && box.current) box.current.scrollTop = box.current.scrollHeight;
@@ -32,10 +36,17 @@ export function LogsTab({ sandbox }: { readonly sandbox: SandboxView }) {
       {logs.isPending ? (
         <Skeleton />
       ) : text === '' ? (
-        logs.error ? null : <Empty>It has written nothing to its log.</Empty>
+        logs.error ? null : (
+          <Empty>It has written nothing to its log.</Empty>
+        )
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
-        <pre ref={box} tabIndex={0} aria-label={`Log of ${sandbox.name}`} className="min-h-0 flex-1 overflow-auto bg-sunken px-3 py-2 whitespace-pre-wrap wrap-anywhere focus-inside max-md:max-h-[70dvh] md:px-6">
+        <pre
+          ref={box}
+          tabIndex={0}
+          aria-label={`Log of ${sandbox.name}`}
+          className="min-h-0 flex-1 overflow-auto bg-sunken px-3 py-2 whitespace-pre-wrap wrap-anywhere focus-inside max-md:max-h-[70dvh] md:px-6"
+        >
           {text}
         </pre>
       )}

@@ -1,12 +1,12 @@
 'use client';
-import type { ActivationRecordView, SandboxView } from '@tenon/contract';
 import { useQuery } from '@tanstack/react-query';
+import type { ActivationRecordView, SandboxView } from '@tenon/contract';
 import { useMemo } from 'react';
-import { problemOf } from '../../api/problem.ts';
 import { useTRPC } from '../../api/client.ts';
-import { type PlanContext, PlanViews } from '../plans/index.ts';
+import { problemOf } from '../../api/problem.ts';
 import { Empty, Skeleton } from '../../ui/panel.tsx';
 import { ProblemNote } from '../../ui/problem.tsx';
+import { type PlanContext, PlanViews } from '../plans/index.ts';
 
 /** The plan of a sandbox, with what the run that made it refused or shadowed. */
 export function PlanTab({ sandbox, record }: { readonly sandbox: SandboxView; readonly record: ActivationRecordView | undefined }) {
@@ -19,7 +19,15 @@ export function PlanTab({ sandbox, record }: { readonly sandbox: SandboxView; re
   const context = useMemo<PlanContext | null>(() => {
     if (!plan.data) return null;
     const order = new Map(record?.extensions.map(({ name }, index) => [name, index + 1]));
-    return { plan: plan.data, points: driver.data?.points ?? [], reserved: driver.data?.reserved ?? [], sandboxId: sandbox.id, attempts: run.data?.attempts ?? [], runId, placeOf: (extension) => order.get(extension) };
+    return {
+      plan: plan.data,
+      points: driver.data?.points ?? [],
+      reserved: driver.data?.reserved ?? [],
+      sandboxId: sandbox.id,
+      attempts: run.data?.attempts ?? [],
+      runId,
+      placeOf: (extension) => order.get(extension),
+    };
   }, [plan.data, driver.data, run.data, record, runId, sandbox.id]);
   const problem = plan.error ? problemOf(plan.error) : null;
   if (problem?.code === 'not_found') return <Empty>The create failed before the driver planned, so there is no plan.</Empty>;

@@ -10,7 +10,15 @@ import { modeLook, State } from '../../ui/state.tsx';
 import { Time } from '../../ui/time.tsx';
 
 /** The frozen decision: which extensions act on this sandbox, and why; which do not, and why not. */
-export function RecordTab({ record, error, onRetry }: { readonly record: ActivationRecordView | undefined; readonly error: unknown; readonly onRetry: () => void }) {
+export function RecordTab({
+  record,
+  error,
+  onRetry,
+}: {
+  readonly record: ActivationRecordView | undefined;
+  readonly error: unknown;
+  readonly onRetry: () => void;
+}) {
   if (error && !record) return <ProblemNote className="m-3 md:mx-6" problem={problemOf(error)} onRetry={onRetry} />;
   if (!record) return <Skeleton />;
   const claims = record.extensions[0]?.claims ?? {};
@@ -60,7 +68,12 @@ export function RecordTab({ record, error, onRetry }: { readonly record: Activat
                   .map(([phase, policy]) => `${phase}: ${policy}`)
                   .join(', ') || <span className="text-ink3">as the phases say</span>,
             },
-            { id: 'digest', head: 'Config', hide: 'medium', cell: (extension) => <code title={extension.configDigest}>{extension.configDigest.slice(0, 12)}</code> },
+            {
+              id: 'digest',
+              head: 'Config',
+              hide: 'medium',
+              cell: (extension) => <code title={extension.configDigest}>{extension.configDigest.slice(0, 12)}</code>,
+            },
           ]}
         />
       </Panel>

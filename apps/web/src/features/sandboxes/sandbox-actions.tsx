@@ -1,17 +1,17 @@
 'use client';
-import type { SandboxView } from '@tenon/contract';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import type { SandboxView } from '@tenon/contract';
 import { useRouter } from 'next/navigation';
 import { useState } from 'react';
-import { problemOf } from '../../api/problem.ts';
 import { useTRPC } from '../../api/client.ts';
-import { useDenied } from '../session/index.ts';
+import { problemOf } from '../../api/problem.ts';
 import { ConfirmSheet } from '../../ui/dialog.tsx';
 import { CheckField } from '../../ui/field.tsx';
 import { plural } from '../../ui/format.ts';
 import type { MenuAction } from '../../ui/menu.tsx';
 import { ProblemNote } from '../../ui/problem.tsx';
 import { sayDone } from '../../ui/toast.tsx';
+import { useDenied } from '../session/index.ts';
 
 export type SandboxAction = 'start' | 'stop' | 'remove';
 
@@ -37,7 +37,9 @@ export function useSandboxActions() {
       { action: 'remove', label: 'Delete', danger: true, denied: why('remove'), onSelect: ask('remove') },
     ];
   };
-  const dialog = asked ? <ActionSheet key={`${asked.sandbox.id} ${asked.action}`} sandbox={asked.sandbox} action={asked.action} onClose={() => setAsked(null)} /> : null;
+  const dialog = asked ? (
+    <ActionSheet key={`${asked.sandbox.id} ${asked.action}`} sandbox={asked.sandbox} action={asked.action} onClose={() => setAsked(null)} />
+  ) : null;
   return { actionsOf, dialog };
 }
 
@@ -87,7 +89,12 @@ function ActionSheet({ sandbox, action, onClose }: { readonly sandbox: SandboxVi
       }
       extra={
         action === 'remove' ? (
-          <CheckField label="Force: go on where an extension denies or the driver does not confirm" hint="What cannot be released becomes owed. A reason is required." checked={force} onChange={(event) => setForce(event.target.checked)} />
+          <CheckField
+            label="Force: go on where an extension denies or the driver does not confirm"
+            hint="What cannot be released becomes owed. A reason is required."
+            checked={force}
+            onChange={(event) => setForce(event.target.checked)}
+          />
         ) : null
       }
       confirm={words.confirm}

@@ -4,10 +4,8 @@ import { Hourglass } from 'lucide-react';
 import Link from 'next/link';
 import { parseAsStringLiteral, useQueryState } from 'nuqs';
 import type { ReactNode } from 'react';
-import { problemOf } from '../../api/problem.ts';
 import { useTRPC } from '../../api/client.ts';
-import { EffectsTable } from '../effects/index.ts';
-import { RunsTable, runHref } from '../runs/index.ts';
+import { problemOf } from '../../api/problem.ts';
 import { Page } from '../../shell/page.tsx';
 import { Button } from '../../ui/button.tsx';
 import { ErrorCode } from '../../ui/code.tsx';
@@ -15,12 +13,14 @@ import { formatAge } from '../../ui/format.ts';
 import { ActionMenu } from '../../ui/menu.tsx';
 import { Empty, Meta, Skeleton } from '../../ui/panel.tsx';
 import { ProblemNote } from '../../ui/problem.tsx';
-import { Chip, owedLook, runLook, sandboxLook, State } from '../../ui/state.tsx';
+import { Chip, owedLook, runLook, State, sandboxLook } from '../../ui/state.tsx';
 import { TabLinks } from '../../ui/tabs.tsx';
 import { Time } from '../../ui/time.tsx';
-import { RecordTab } from './record-tab.tsx';
+import { EffectsTable } from '../effects/index.ts';
+import { RunsTable, runHref } from '../runs/index.ts';
 import { LogsTab } from './logs-tab.tsx';
 import { PlanTab } from './plan-tab.tsx';
+import { RecordTab } from './record-tab.tsx';
 import { stateDenies, useSandboxActions } from './sandbox-actions.tsx';
 import { SummaryTab } from './summary-tab.tsx';
 
@@ -36,7 +36,11 @@ export function SandboxPage({ id }: { readonly id: string }) {
   const { actionsOf, dialog } = useSandboxActions();
   const sandbox = query.data;
   const base = `/sandboxes/${encodeURIComponent(id)}`;
-  const crumbs = [{ label: 'Sandboxes', href: '/sandboxes' }, { label: sandbox?.name ?? 'Sandbox', href: base }, ...(tab === 'summary' ? [] : [{ label: words[tab].toLowerCase() }])];
+  const crumbs = [
+    { label: 'Sandboxes', href: '/sandboxes' },
+    { label: sandbox?.name ?? 'Sandbox', href: base },
+    ...(tab === 'summary' ? [] : [{ label: words[tab].toLowerCase() }]),
+  ];
   const title = sandbox ? (tab === 'summary' ? sandbox.name : `${words[tab]} of ${sandbox.name}`) : 'Sandbox';
   let body: ReactNode = <Skeleton rows={8} className="pt-4" />;
   if (sandbox) {
@@ -82,7 +86,8 @@ export function SandboxPage({ id }: { readonly id: string }) {
             <p role="status" className="mt-2 flex items-center gap-2 rounded-md border border-l-3 border-owed-rule border-l-owed-fill bg-owed-soft px-3 py-1.5">
               <Hourglass aria-hidden size={16} strokeWidth={1.5} className="shrink-0 text-owed" />
               <span>
-                Blocked by <b className="font-semibold">{sandbox.blockedBy.extension}</b> in <code>{sandbox.blockedBy.phase}</code> for {formatAge(sandbox.blockedBy.sinceMs)}
+                Blocked by <b className="font-semibold">{sandbox.blockedBy.extension}</b> in <code>{sandbox.blockedBy.phase}</code> for{' '}
+                {formatAge(sandbox.blockedBy.sinceMs)}
               </span>
             </p>
           ) : null}
@@ -95,7 +100,12 @@ export function SandboxPage({ id }: { readonly id: string }) {
           <div className="mt-2">
             <TabLinks
               label="Parts of the sandbox"
-              tabs={TABS.map((each) => ({ href: each === 'summary' ? base : `${base}?tab=${each}`, label: words[each], current: each === tab, ...(each === 'record' && record.data ? { count: record.data.extensions.length } : {}) }))}
+              tabs={TABS.map((each) => ({
+                href: each === 'summary' ? base : `${base}?tab=${each}`,
+                label: words[each],
+                current: each === tab,
+                ...(each === 'record' && record.data ? { count: record.data.extensions.length } : {}),
+              }))}
             />
           </div>
         </div>
@@ -103,8 +113,12 @@ export function SandboxPage({ id }: { readonly id: string }) {
           {tab === 'summary' ? <SummaryTab sandbox={sandbox} record={record.data} /> : null}
           {tab === 'plan' ? <PlanTab sandbox={sandbox} record={record.data} /> : null}
           {tab === 'record' ? <RecordTab record={record.data} error={record.error} onRetry={() => void record.refetch()} /> : null}
-          {tab === 'runs' ? <RunsTable label={`Runs of ${sandbox.name}`} query={{ sandboxId: id }} empty={<Empty>No run of it is kept any more.</Empty>} /> : null}
-          {tab === 'effects' ? <EffectsTable label={`Effects of ${sandbox.name}`} query={{ sandboxId: id }} empty={<Empty>Nothing was made for it outside its plan.</Empty>} /> : null}
+          {tab === 'runs' ? (
+            <RunsTable label={`Runs of ${sandbox.name}`} query={{ sandboxId: id }} empty={<Empty>No run of it is kept any more.</Empty>} />
+          ) : null}
+          {tab === 'effects' ? (
+            <EffectsTable label={`Effects of ${sandbox.name}`} query={{ sandboxId: id }} empty={<Empty>Nothing was made for it outside its plan.</Empty>} />
+          ) : null}
           {tab === 'logs' ? <LogsTab sandbox={sandbox} /> : null}
         </div>
       </>

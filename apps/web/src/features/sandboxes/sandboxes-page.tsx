@@ -1,13 +1,13 @@
 'use client';
+import { useQuery } from '@tanstack/react-query';
 import type { SandboxView } from '@tenon/contract';
 import { SANDBOX_STATES } from '@tenon/vocabulary';
-import { useQuery } from '@tanstack/react-query';
 import { Hourglass, Plus } from 'lucide-react';
 import Link from 'next/link';
 import { parseAsArrayOf, parseAsString, parseAsStringLiteral, useQueryStates } from 'nuqs';
+import { useTRPC } from '../../api/client.ts';
 import { nextPage, usePaged } from '../../api/paged.ts';
 import { problemOf } from '../../api/problem.ts';
-import { useTRPC } from '../../api/client.ts';
 import { Page, PageHead } from '../../shell/page.tsx';
 import { LinkButton } from '../../ui/button.tsx';
 import { type Column, DataTable, TwoLines } from '../../ui/data-table.tsx';
@@ -17,7 +17,7 @@ import { useHeldRows } from '../../ui/held-rows.ts';
 import { ListFrame } from '../../ui/list-frame.tsx';
 import { ActionMenu } from '../../ui/menu.tsx';
 import { Empty } from '../../ui/panel.tsx';
-import { runLook, sandboxLook, State } from '../../ui/state.tsx';
+import { runLook, State, sandboxLook } from '../../ui/state.tsx';
 import { Age } from '../../ui/time.tsx';
 import { runHref } from '../runs/index.ts';
 import { useSandboxActions } from './sandbox-actions.tsx';
@@ -80,7 +80,15 @@ export function SandboxesPage() {
             }
           />
         ) : (
-          <TwoLines title={sandbox.stateReason?.message ?? ''} first={<State look={sandboxLook[sandbox.state]} />} second={sandbox.stateReason ? `${sandbox.stateReason.code}${sandbox.stateReason.exitCode === null ? '' : `, exit code ${sandbox.stateReason.exitCode}`}` : ''} />
+          <TwoLines
+            title={sandbox.stateReason?.message ?? ''}
+            first={<State look={sandboxLook[sandbox.state]} />}
+            second={
+              sandbox.stateReason
+                ? `${sandbox.stateReason.code}${sandbox.stateReason.exitCode === null ? '' : `, exit code ${sandbox.stateReason.exitCode}`}`
+                : ''
+            }
+          />
         ),
     },
     { id: 'driver', head: 'Driver', width: '8rem', hide: 'narrow', cell: (sandbox) => <span className="block truncate">{sandbox.driver.name}</span> },
@@ -100,9 +108,22 @@ export function SandboxesPage() {
           <span className="text-ink3">none</span>
         ),
     },
-    { id: 'owed', head: 'Owed', width: '4.5rem', align: 'right', hide: 'narrow', cell: (sandbox) => <span className={sandbox.owed > 0 ? 'font-medium text-owed' : 'text-ink3'}>{sandbox.owed}</span> },
+    {
+      id: 'owed',
+      head: 'Owed',
+      width: '4.5rem',
+      align: 'right',
+      hide: 'narrow',
+      cell: (sandbox) => <span className={sandbox.owed > 0 ? 'font-medium text-owed' : 'text-ink3'}>{sandbox.owed}</span>,
+    },
     { id: 'age', head: 'Age', width: '6.5rem', align: 'right', hide: 'narrow', cell: (sandbox) => <Age at={sandbox.createdAt} /> },
-    { id: 'actions', head: <span className="sr-only">Actions</span>, width: '3.5rem', align: 'right', cell: (sandbox) => <ActionMenu label={`Actions for ${sandbox.name}`} actions={actionsOf(sandbox)} /> },
+    {
+      id: 'actions',
+      head: <span className="sr-only">Actions</span>,
+      width: '3.5rem',
+      align: 'right',
+      cell: (sandbox) => <ActionMenu label={`Actions for ${sandbox.name}`} actions={actionsOf(sandbox)} />,
+    },
   ];
   return (
     <Page title="Sandboxes" crumbs={[{ label: 'Sandboxes' }]} fit>
@@ -118,14 +139,41 @@ export function SandboxesPage() {
         />
         <div className="flex flex-wrap items-center gap-2">
           <FilterField label="Name" className="w-44" value={filters.name ?? ''} onChange={(event) => void set({ name: event.target.value || null })} />
-          <Picker label="State" choices={stateChoices} value={filters.state.join(',')} onChange={(event) => void set({ state: sandboxFilters.state.parse(event.target.value) ?? [] })} />
-          <Picker label="Driver" choices={[any, ...(drivers.data?.items ?? []).map(({ name }) => ({ value: name, label: name }))]} value={filters.driver ?? ''} onChange={(event) => void set({ driver: event.target.value || null })} />
-          <FilterField label="Workspace" className="w-36" value={filters.workspace ?? ''} onChange={(event) => void set({ workspace: event.target.value || null })} />
-          <FilterField label="Extension" className="w-36" value={filters.extension ?? ''} onChange={(event) => void set({ extension: event.target.value || null })} />
+          <Picker
+            label="State"
+            choices={stateChoices}
+            value={filters.state.join(',')}
+            onChange={(event) => void set({ state: sandboxFilters.state.parse(event.target.value) ?? [] })}
+          />
+          <Picker
+            label="Driver"
+            choices={[any, ...(drivers.data?.items ?? []).map(({ name }) => ({ value: name, label: name }))]}
+            value={filters.driver ?? ''}
+            onChange={(event) => void set({ driver: event.target.value || null })}
+          />
+          <FilterField
+            label="Workspace"
+            className="w-36"
+            value={filters.workspace ?? ''}
+            onChange={(event) => void set({ workspace: event.target.value || null })}
+          />
+          <FilterField
+            label="Extension"
+            className="w-36"
+            value={filters.extension ?? ''}
+            onChange={(event) => void set({ extension: event.target.value || null })}
+          />
         </div>
       </div>
       <section aria-label="Sandboxes" className="flex min-h-0 flex-1 flex-col border-t border-hairline" {...held.holder}>
-        <ListFrame loading={list.loading} problem={list.error ? problemOf(list.error) : null} onRetry={() => void list.refetch()} stale={list.stale} waiting={held.waiting} onShowWaiting={held.release}>
+        <ListFrame
+          loading={list.loading}
+          problem={list.error ? problemOf(list.error) : null}
+          onRetry={() => void list.refetch()}
+          stale={list.stale}
+          waiting={held.waiting}
+          onShowWaiting={held.release}
+        >
           <DataTable
             label="Sandboxes"
             columns={columns}
@@ -136,7 +184,11 @@ export function SandboxesPage() {
             onEnd={list.onEnd}
             more={list.more}
             className="flex-1 max-md:max-h-[75dvh]"
-            empty={<Empty action={Object.keys(query).length === 0 ? <LinkButton href="/sandboxes/new">Create one</LinkButton> : null}>{Object.keys(query).length === 0 ? 'There is no sandbox yet.' : 'No sandbox matches the filter.'}</Empty>}
+            empty={
+              <Empty action={Object.keys(query).length === 0 ? <LinkButton href="/sandboxes/new">Create one</LinkButton> : null}>
+                {Object.keys(query).length === 0 ? 'There is no sandbox yet.' : 'No sandbox matches the filter.'}
+              </Empty>
+            }
           />
         </ListFrame>
       </section>

@@ -1,10 +1,10 @@
 import type { ActivationRecordView, SandboxView } from '@tenon/contract';
-import { RunsTable } from '../runs/index.ts';
-import { TextLink } from '../../ui/button.tsx';
 import { Place } from '../../ui/author.tsx';
+import { TextLink } from '../../ui/button.tsx';
 import { Empty, KeyValues, Panel } from '../../ui/panel.tsx';
 import { modeLook, State } from '../../ui/state.tsx';
 import { Time } from '../../ui/time.tsx';
+import { RunsTable } from '../runs/index.ts';
 
 /** The facts of a sandbox, who acts on it, and its last runs. */
 export function SummaryTab({ sandbox, record }: { readonly sandbox: SandboxView; readonly record: ActivationRecordView | undefined }) {
@@ -19,7 +19,12 @@ export function SummaryTab({ sandbox, record }: { readonly sandbox: SandboxView;
           <KeyValues
             className="px-4 py-3"
             rows={[
-              ['Id', <code key="i" className="select-all">{sandbox.id}</code>],
+              [
+                'Id',
+                <code key="i" className="select-all">
+                  {sandbox.id}
+                </code>,
+              ],
               ['Workspace', sandbox.workspace],
               [
                 'Driver',
@@ -29,7 +34,16 @@ export function SummaryTab({ sandbox, record }: { readonly sandbox: SandboxView;
               ],
               sandbox.driver.chain.length > 1 ? ['Chain', sandbox.driver.chain.join(' over ')] : null,
               ['Created', <Time key="t" at={sandbox.createdAt} />],
-              ['Owed effects', sandbox.owed === 0 ? 'none' : <TextLink key="o" href={`${base}?tab=effects`}>{String(sandbox.owed)}</TextLink>],
+              [
+                'Owed effects',
+                sandbox.owed === 0 ? (
+                  'none'
+                ) : (
+                  <TextLink key="o" href={`${base}?tab=effects`}>
+                    {String(sandbox.owed)}
+                  </TextLink>
+                ),
+              ],
             ]}
           />
         </Panel>

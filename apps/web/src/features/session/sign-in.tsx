@@ -3,9 +3,9 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { problemOf } from '../../api/problem.ts';
 import { rest } from '../../api/rest.ts';
-import { Mark } from '../../ui/mark.tsx';
 import { Button } from '../../ui/button.tsx';
 import { TextField } from '../../ui/field.tsx';
+import { Mark } from '../../ui/mark.tsx';
 import { ProblemNote } from '../../ui/problem.tsx';
 
 /** Signs in with a token; the session is a cookie that scripts cannot read. */

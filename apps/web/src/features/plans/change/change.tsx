@@ -42,7 +42,17 @@ export function RefusedChange({ error, by, placeOf, note }: RefusedProps) {
 }
 
 /** A bounded list of changes: what is not shown is counted. */
-export function Changes({ changes, points, would, limit = 200 }: { readonly changes: readonly ChangeView[]; readonly points?: readonly PointShape[] | undefined; readonly would?: boolean | undefined; readonly limit?: number }) {
+export function Changes({
+  changes,
+  points,
+  would,
+  limit = 200,
+}: {
+  readonly changes: readonly ChangeView[];
+  readonly points?: readonly PointShape[] | undefined;
+  readonly would?: boolean | undefined;
+  readonly limit?: number;
+}) {
   return (
     <>
       {changes.slice(0, limit).map((change) => (

@@ -1,5 +1,5 @@
-import { ErrorCode } from '../../../ui/code.tsx';
 import { Author } from '../../../ui/author.tsx';
+import { ErrorCode } from '../../../ui/code.tsx';
 import type { RefusalModel } from './model.ts';
 import { Refusal } from './refusal-box.tsx';
 
@@ -20,7 +20,8 @@ export function ConflictRefusal({ model, by, placeOf, note }: ConflictProps) {
       </p>
       {model.owner !== null && by !== null ? (
         <p className="flex flex-wrap items-center gap-x-1">
-          <Author kind="extension" name={model.owner} place={placeOf?.(model.owner)} /> set it first, <Author kind="extension" name={by} place={placeOf?.(by)} /> wants to change it.
+          <Author kind="extension" name={model.owner} place={placeOf?.(model.owner)} /> set it first,{' '}
+          <Author kind="extension" name={by} place={placeOf?.(by)} /> wants to change it.
         </p>
       ) : null}
       <p className="text-ink2">{model.message}</p>

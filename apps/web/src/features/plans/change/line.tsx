@@ -35,7 +35,9 @@ export function Values({ before, after }: { readonly before: string | null; read
   return (
     <>
       {before === null ? null : <del className="text-ink3 no-underline">{before}</del>}
-      {before !== null && after !== null ? <ArrowRight aria-label="becomes" size={12} strokeWidth={1.75} className="mx-1 inline align-[-1px] text-ink3" /> : null}
+      {before !== null && after !== null ? (
+        <ArrowRight aria-label="becomes" size={12} strokeWidth={1.75} className="mx-1 inline align-[-1px] text-ink3" />
+      ) : null}
       {after === null ? null : <ins className="font-medium text-ink no-underline">{after}</ins>}
     </>
   );

@@ -40,7 +40,10 @@ describe('changeModel', () => {
   it('draws an element of a keyed list by its key, also a composite key below a pattern, also a set', () => {
     const network = changeModel(change({ op: 'add', path: '/networks/tn-a', after: { name: 'tn-a', ipv4: '10.30.0.17', aliases: ['x'] } }), points);
     expect(network).toMatchObject({ kind: 'keyed_list', key: 'tn-a', keyedBy: 'name', after: '{ name: tn-a, ipv4: 10.30.0.17, aliases: 1 }' });
-    expect(changeModel(change({ op: 'add', path: '/spec/containers/agent/ports/80,TCP', after: {} }), points)).toMatchObject({ keyedBy: 'containerPort, protocol', key: '80,TCP' });
+    expect(changeModel(change({ op: 'add', path: '/spec/containers/agent/ports/80,TCP', after: {} }), points)).toMatchObject({
+      keyedBy: 'containerPort, protocol',
+      key: '80,TCP',
+    });
     expect(changeModel(change({ op: 'add', path: '/devices/"gpu0"', after: 'gpu0' }), points)).toMatchObject({ kind: 'keyed_list', keyedBy: 'value' });
   });
 
@@ -63,7 +66,9 @@ describe('changeModel', () => {
   });
 
   it('hides a secret inside a larger value', () => {
-    expect(JSON.stringify(changeModel(change({ op: 'add', path: '/files', after: { '/a': { contents: 1 }, b: { $secret: 'abc' } } }), points))).not.toContain('abc');
+    expect(JSON.stringify(changeModel(change({ op: 'add', path: '/files', after: { '/a': { contents: 1 }, b: { $secret: 'abc' } } }), points))).not.toContain(
+      'abc',
+    );
   });
 
   it('says which extension lost the field by a granted override', () => {
@@ -82,7 +87,10 @@ describe('refusalModel', () => {
     });
   });
   it('finds the path of a reserved field in the message where the error carries none', () => {
-    expect(refusalModel({ code: 'reserved_field', message: '`/labels/openshell.ai~1x` is reserved' })).toMatchObject({ kind: 'reserved', path: '/labels/openshell.ai~1x' });
+    expect(refusalModel({ code: 'reserved_field', message: '`/labels/openshell.ai~1x` is reserved' })).toMatchObject({
+      kind: 'reserved',
+      path: '/labels/openshell.ai~1x',
+    });
   });
   it('keeps every other code as it is', () => {
     expect(refusalModel({ code: 'patch_invalid', message: 'no' })).toMatchObject({ kind: 'other', path: null });

@@ -62,7 +62,12 @@ function elementOf(path: string, points: readonly PointShape[]): { readonly key:
 }
 
 /** A refusal by its code: the error of an attempt, or of a replayed request. */
-export function refusalModel(error: { readonly code: string; readonly message: string; readonly path?: string | undefined; readonly conflictsWith?: string | undefined }): RefusalModel {
+export function refusalModel(error: {
+  readonly code: string;
+  readonly message: string;
+  readonly path?: string | undefined;
+  readonly conflictsWith?: string | undefined;
+}): RefusalModel {
   const path = error.path ?? error.message.match(/(?:^|[\s`'"])(\/[^\s`'",;]+)/)?.[1] ?? null;
   const common = { code: error.code, path, message: error.message };
   if (error.code === 'field_conflict') return { ...common, kind: 'conflict', owner: error.conflictsWith ?? null };
@@ -75,7 +80,8 @@ export function valueText(path: string, value: JsonValue): string {
   if (isSecret(value)) return 'hidden';
   if (typeof value === 'number' && /bytes$/i.test(path)) return formatBytes(value);
   if (typeof value === 'string') return value === '' ? '""' : value;
-  if (Array.isArray(value)) return value.every((item) => !isObject(item) && !Array.isArray(item)) && value.length <= 6 ? JSON.stringify(value) : `[ ${value.length} elements ]`;
+  if (Array.isArray(value))
+    return value.every((item) => !isObject(item) && !Array.isArray(item)) && value.length <= 6 ? JSON.stringify(value) : `[ ${value.length} elements ]`;
   if (isObject(value)) return objectText(path, value);
   return String(value);
 }
@@ -83,7 +89,9 @@ export function valueText(path: string, value: JsonValue): string {
 function objectText(path: string, value: { readonly [key: string]: JsonValue }): string {
   const entries = Object.entries(value).filter(([, item]) => item !== null);
   if (entries.length === 0) return '{}';
-  const text = entries.map(([key, item]) => `${key}: ${Array.isArray(item) || isObject(item) ? countText(item) : valueText(`${path}/${key}`, item)}`).join(', ');
+  const text = entries
+    .map(([key, item]) => `${key}: ${Array.isArray(item) || isObject(item) ? countText(item) : valueText(`${path}/${key}`, item)}`)
+    .join(', ');
   return text.length <= 96 ? `{ ${text} }` : `{ ${entries.map(([key]) => key).join(', ')} }`;
 }
 

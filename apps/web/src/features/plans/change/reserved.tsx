@@ -4,7 +4,13 @@ import type { RefusalModel } from './model.ts';
 import { Refusal } from './refusal-box.tsx';
 
 /** A hook reached for what no extension may change. */
-export function ReservedRefusal({ model, note }: { readonly model: Extract<RefusalModel, { kind: 'reserved' | 'other' }>; readonly note?: string | undefined }) {
+export function ReservedRefusal({
+  model,
+  note,
+}: {
+  readonly model: Extract<RefusalModel, { kind: 'reserved' | 'other' }>;
+  readonly note?: string | undefined;
+}) {
   return (
     <Refusal note={note}>
       <p>

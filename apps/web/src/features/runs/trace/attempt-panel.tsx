@@ -1,12 +1,12 @@
 'use client';
-import type { AttemptView, EffectView, RunView } from '@tenon/contract';
 import { useQuery } from '@tanstack/react-query';
+import type { AttemptView, EffectView, RunView } from '@tenon/contract';
 import { Gem } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { useTRPC } from '../../../api/client.ts';
 import { problemOf } from '../../../api/problem.ts';
-import { Changes, RefusedChange } from '../../plans/index.ts';
 import { Place } from '../../../ui/author.tsx';
+import { TextLink } from '../../../ui/button.tsx';
 import { ErrorCode } from '../../../ui/code.tsx';
 import { cx } from '../../../ui/cx.ts';
 import { Segmented } from '../../../ui/field.tsx';
@@ -15,7 +15,7 @@ import { KeyValues, Meta } from '../../../ui/panel.tsx';
 import { ProblemNote } from '../../../ui/problem.tsx';
 import { Chip, effectLook, outcomeLook, State } from '../../../ui/state.tsx';
 import { Time } from '../../../ui/time.tsx';
-import { TextLink } from '../../../ui/button.tsx';
+import { Changes, RefusedChange } from '../../plans/index.ts';
 import { runHref } from '../words.ts';
 import type { Trace } from './tree.ts';
 import { verbOf } from './tree.ts';
@@ -45,7 +45,9 @@ export function AttemptPanel({ run, trace, attempt: inline, tries, onGoTo, place
           <h2 className="min-w-0 truncate text-lg font-semibold">{name}</h2>
           <span className="text-ink3">{attempt.revision}</span>
           <span className="flex-1" />
-          <Chip look={outcomeLook[attempt.outcome]}>{attempt.outcome === 'changed' ? `Changed ${attempt.changeCount}` : capital(outcomeLook[attempt.outcome].word)}</Chip>
+          <Chip look={outcomeLook[attempt.outcome]}>
+            {attempt.outcome === 'changed' ? `Changed ${attempt.changeCount}` : capital(outcomeLook[attempt.outcome].word)}
+          </Chip>
         </div>
         <Meta
           items={[
@@ -60,7 +62,11 @@ export function AttemptPanel({ run, trace, attempt: inline, tries, onGoTo, place
             <Segmented
               label="Attempts"
               value={attempt.id}
-              segments={tries.map((each) => ({ value: each.id, label: `${each.number} · ${formatDuration(each.durationMs)}`, icon: outcomeLook[each.outcome].icon }))}
+              segments={tries.map((each) => ({
+                value: each.id,
+                label: `${each.number} · ${formatDuration(each.durationMs)}`,
+                icon: outcomeLook[each.outcome].icon,
+              }))}
               onChange={onGoTo}
             />
           </div>
@@ -93,11 +99,36 @@ export function AttemptPanel({ run, trace, attempt: inline, tries, onGoTo, place
       <Part title="Identity">
         <KeyValues
           rows={[
-            ['Attempt', <code key="a" className="select-all">{attempt.id}</code>],
-            ['Run', <code key="r" className="select-all">{run.id}</code>],
-            ['Trace', <code key="t" className="select-all">{run.traceId}</code>],
-            ['Span', <code key="s" className="select-all">{attempt.spanId}</code>],
-            ['Request', <code key="q" className="select-all">{run.requestId}</code>],
+            [
+              'Attempt',
+              <code key="a" className="select-all">
+                {attempt.id}
+              </code>,
+            ],
+            [
+              'Run',
+              <code key="r" className="select-all">
+                {run.id}
+              </code>,
+            ],
+            [
+              'Trace',
+              <code key="t" className="select-all">
+                {run.traceId}
+              </code>,
+            ],
+            [
+              'Span',
+              <code key="s" className="select-all">
+                {attempt.spanId}
+              </code>,
+            ],
+            [
+              'Request',
+              <code key="q" className="select-all">
+                {run.requestId}
+              </code>,
+            ],
           ]}
         />
       </Part>
@@ -119,7 +150,15 @@ function Part({ title, note, children }: { readonly title: string; readonly note
   );
 }
 
-function ErrorSection({ run, attempt, placeOf }: { readonly run: RunView; readonly attempt: AttemptView; readonly placeOf: (extension: string) => number | undefined }) {
+function ErrorSection({
+  run,
+  attempt,
+  placeOf,
+}: {
+  readonly run: RunView;
+  readonly attempt: AttemptView;
+  readonly placeOf: (extension: string) => number | undefined;
+}) {
   const { error } = attempt;
   if (error === null) return null;
   const first = run.firstError?.attemptId === attempt.id ? run.firstError : null;
@@ -132,7 +171,12 @@ function ErrorSection({ run, attempt, placeOf }: { readonly run: RunView; readon
         <ErrorCode>{error.code}</ErrorCode>
       </div>
       {refusal ? (
-        <RefusedChange error={{ ...error, path: first?.path, conflictsWith: first?.conflictsWith }} by={attempt.extension} placeOf={placeOf} note="None of this hook's changes was applied." />
+        <RefusedChange
+          error={{ ...error, path: first?.path, conflictsWith: first?.conflictsWith }}
+          by={attempt.extension}
+          placeOf={placeOf}
+          note="None of this hook's changes was applied."
+        />
       ) : (
         <p>{error.message}</p>
       )}
@@ -143,7 +187,9 @@ function ErrorSection({ run, attempt, placeOf }: { readonly run: RunView; readon
       ) : null}
       {first?.hint ? <p className="mt-1 text-ink2">{first.hint}</p> : null}
       <p className="mt-1.5">
-        <TextLink href={`/runs?code=${error.code}${attempt.extension === null ? '' : `&extension=${encodeURIComponent(attempt.extension)}`}`}>Runs with this error</TextLink>
+        <TextLink href={`/runs?code=${error.code}${attempt.extension === null ? '' : `&extension=${encodeURIComponent(attempt.extension)}`}`}>
+          Runs with this error
+        </TextLink>
       </p>
     </section>
   );
@@ -183,7 +229,10 @@ function EffectsSection({ attempt, effects, trace, runId, onGoTo }: EffectsProps
   const link = 'text-accent underline decoration-accent-rule underline-offset-2';
   if (effects.length === 0 && attempt.wouldBeEffects.length === 0) return null;
   return (
-    <Part title={undoing ? 'Releases' : 'Effects'} note={effects.length > 0 ? `${effects.length} ${undoing ? 'released or tried' : 'made'}` : 'would have been made'}>
+    <Part
+      title={undoing ? 'Releases' : 'Effects'}
+      note={effects.length > 0 ? `${effects.length} ${undoing ? 'released or tried' : 'made'}` : 'would have been made'}
+    >
       <ul className="grid gap-2">
         {effects.map((effect) => {
           const maker = effect.attemptId ?? trace.makerOf.get(effect.id);

@@ -51,7 +51,12 @@ export function Lane({ node, span, ticks, critical, marks, note }: LaneProps) {
         {critical ? ', on the critical path' : ''}
       </span>
       {ticks.map((tick) => (
-        <i key={tick} aria-hidden className="absolute inset-y-0 w-px bg-hairline max-md:hidden" style={{ left: percent((tick - span.from) / (span.to - span.from)) }} />
+        <i
+          key={tick}
+          aria-hidden
+          className="absolute inset-y-0 w-px bg-hairline max-md:hidden"
+          style={{ left: percent((tick - span.from) / (span.to - span.from)) }}
+        />
       ))}
       {place.off === null ? (
         <>
@@ -72,9 +77,19 @@ export function Lane({ node, span, ticks, critical, marks, note }: LaneProps) {
               style={{ left: percent((mark - span.from) / (span.to - span.from)) }}
             />
           ))}
-          {critical ? <i aria-hidden data-bar className="absolute bottom-px h-[1.5px] rounded-[1px] bg-ink max-md:hidden" style={{ left: percent(place.left), width: `max(2px, ${percent(place.width)})` }} /> : null}
+          {critical ? (
+            <i
+              aria-hidden
+              data-bar
+              className="absolute bottom-px h-[1.5px] rounded-[1px] bg-ink max-md:hidden"
+              style={{ left: percent(place.left), width: `max(2px, ${percent(place.width)})` }}
+            />
+          ) : null}
           <span
-            className={cx('absolute top-1/2 inline-flex max-w-[70%] -translate-y-1/2 items-center gap-1 truncate text-xs leading-none whitespace-nowrap text-ink2 max-md:hidden', before && 'justify-end')}
+            className={cx(
+              'absolute top-1/2 inline-flex max-w-[70%] -translate-y-1/2 items-center gap-1 truncate text-xs leading-none whitespace-nowrap text-ink2 max-md:hidden',
+              before && 'justify-end',
+            )}
             style={before ? { right: `calc(${percent(1 - place.left)} + 0.5rem)` } : { left: `calc(${percent(place.left + place.width)} + 0.625rem)` }}
           >
             {note}

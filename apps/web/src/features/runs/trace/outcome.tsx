@@ -59,8 +59,13 @@ function groupOutcome(node: TraceNode): RowOutcome {
   }
   if (count.failed > 0) return { look: worst, text: `${count.failed} failed` };
   if (count.changed > 0) return { look: outcomeLook.changed, text: `changed ${count.changed}` };
-  const parts = [count.ok > 0 ? `${count.ok} ok` : '', count.shadowed > 0 ? `${count.shadowed} shadowed` : '', count.skipped > 0 ? `${count.skipped} skipped` : ''].filter((part) => part !== '');
-  if (count.ok === 0 && count.shadowed === 0) return { look: { ...outcomeLook.skipped, icon: count.skipped > 0 ? outcomeLook.skipped.icon : CircleMinus }, text: parts.join(', ') };
+  const parts = [
+    count.ok > 0 ? `${count.ok} ok` : '',
+    count.shadowed > 0 ? `${count.shadowed} shadowed` : '',
+    count.skipped > 0 ? `${count.skipped} skipped` : '',
+  ].filter((part) => part !== '');
+  if (count.ok === 0 && count.shadowed === 0)
+    return { look: { ...outcomeLook.skipped, icon: count.skipped > 0 ? outcomeLook.skipped.icon : CircleMinus }, text: parts.join(', ') };
   return { look: count.ok > 0 ? outcomeLook.ok : outcomeLook.shadowed, text: parts.join(', ') };
 }
 

@@ -40,7 +40,10 @@ export function visibleRows(trace: Trace, toggled: ReadonlySet<string>, filter: 
 }
 
 function textOf({ label, revision, attempt, effect }: TraceNode): string {
-  return [label, revision, attempt?.outcome, attempt?.error?.code, attempt?.error?.message, attempt?.reason, attempt?.message, effect?.state].filter(Boolean).join(' ').toLowerCase();
+  return [label, revision, attempt?.outcome, attempt?.error?.code, attempt?.error?.message, attempt?.reason, attempt?.message, effect?.state]
+    .filter(Boolean)
+    .join(' ')
+    .toLowerCase();
 }
 
 /** The folds that make a row visible: every folded parent of it is toggled. */

@@ -42,7 +42,10 @@ export function placeIn(span: Span, start: number, end: number): Place {
 /** Round times for the axis: at most seven, 1, 2 or 5 times a power of ten (or of a minute). */
 export function ticksOf(span: Span): readonly number[] {
   const rough = (span.to - span.from) / 6;
-  const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000, 7_200_000, 21_600_000, 86_400_000];
+  const steps = [
+    1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000, 7_200_000,
+    21_600_000, 86_400_000,
+  ];
   const step = steps.find((each) => each >= rough) ?? Math.ceil(rough / 86_400_000) * 86_400_000;
   const ticks: number[] = [];
   for (let at = Math.ceil(span.from / step) * step; at <= span.to; at += step) ticks.push(at);

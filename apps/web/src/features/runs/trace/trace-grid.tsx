@@ -9,7 +9,7 @@ import type { CriticalPath } from './critical.ts';
 import { Lane } from './lane.tsx';
 import { Outcome } from './outcome.tsx';
 import type { TraceRow } from './rows.ts';
-import { type Span, tickText, ticksOf } from './scale.ts';
+import { type Span, ticksOf, tickText } from './scale.ts';
 import type { Trace, TraceNode } from './tree.ts';
 
 interface TraceGridProps {
@@ -48,7 +48,12 @@ export function TraceGrid({ trace, rows, span, origin, effects, critical, select
       onOpen={(row) => {
         if (row.expanded !== undefined && row.node.attempt === null) onToggle(row.id, !row.expanded);
       }}
-      rowClass={(row) => cx(paired.has(row.id) && row.id !== selected && 'bg-undo-soft shadow-[inset_3px_0_0_var(--color-undo-fill)]', row.node.kind === 'section' && 'border-y border-hairline bg-sunken')}
+      rowClass={(row) =>
+        cx(
+          paired.has(row.id) && row.id !== selected && 'bg-undo-soft shadow-[inset_3px_0_0_var(--color-undo-fill)]',
+          row.node.kind === 'section' && 'border-y border-hairline bg-sunken',
+        )
+      }
       head={
         <div className={cx(tracks, 'h-6.5 items-center text-sm font-medium text-ink3')}>
           <div role="columnheader" className="pl-4 md:pl-6">
@@ -58,7 +63,12 @@ export function TraceGrid({ trace, rows, span, origin, effects, critical, select
           <div role="columnheader" className="relative h-full border-l border-hairline max-md:hidden">
             <span className="sr-only">Time from start</span>
             {ticks.map((tick) => (
-              <span key={tick} aria-hidden className="absolute top-1 pl-1.25 text-xs font-normal whitespace-nowrap" style={{ left: `${((tick - span.from) / (span.to - span.from)) * 100}%` }}>
+              <span
+                key={tick}
+                aria-hidden
+                className="absolute top-1 pl-1.25 text-xs font-normal whitespace-nowrap"
+                style={{ left: `${((tick - span.from) / (span.to - span.from)) * 100}%` }}
+              >
                 {tickText(tick)}
               </span>
             ))}
@@ -121,7 +131,9 @@ function Name({ node, level, expanded, placeOf }: NameProps) {
       <span aria-hidden className="grid w-4 shrink-0 place-items-center text-ink3">
         {expanded === undefined ? null : <ChevronRight size={12} strokeWidth={2} className={cx('transition-transform', expanded && 'rotate-90')} />}
       </span>
-      {node.kind === 'driver' || (node.kind === 'release' && node.extension === null) ? <Layers aria-hidden size={14} strokeWidth={1.5} className="shrink-0 text-ink3" /> : null}
+      {node.kind === 'driver' || (node.kind === 'release' && node.extension === null) ? (
+        <Layers aria-hidden size={14} strokeWidth={1.5} className="shrink-0 text-ink3" />
+      ) : null}
       {node.extension !== null && node.kind !== 'attempt' ? <Place of={placeOf(node.extension)} /> : null}
       <span className={cx('min-w-0 truncate', (node.kind === 'phase' || node.kind === 'ledger') && 'font-medium', machine && 'mono')} title={node.label}>
         {node.label}

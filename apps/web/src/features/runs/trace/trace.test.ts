@@ -2,7 +2,7 @@ import type { AttemptView, EffectView } from '@tenon/contract';
 import { describe, expect, it } from 'vitest';
 import { criticalPath } from './critical.ts';
 import { unfoldTo, visibleRows } from './rows.ts';
-import { placeIn, tickText, ticksOf, windowOf } from './scale.ts';
+import { placeIn, ticksOf, tickText, windowOf } from './scale.ts';
 import { buildTrace, landingRow } from './tree.ts';
 
 const t0 = Date.parse('2026-11-24T13:02:03.000Z');
@@ -71,7 +71,15 @@ function failedCreate() {
     attempt({ phase: 'before_create', extension: 'network', outcome: 'changed', effects: ['lease', 'net'] }), // a3
     attempt({ kind: 'driver', phase: null, extension: null, revision: null, message: 'create', effects: ['box'] }), // a4
     attempt({ phase: 'after_ready', extension: 'gate', outcome: 'timed_out', at: 100, durationMs: 400 }), // a5
-    attempt({ phase: 'after_ready', extension: 'gate', number: 2, outcome: 'timed_out', at: 600, durationMs: 400, error: { code: 'hook_timed_out', message: 'no answer' } }), // a6
+    attempt({
+      phase: 'after_ready',
+      extension: 'gate',
+      number: 2,
+      outcome: 'timed_out',
+      at: 600,
+      durationMs: 400,
+      error: { code: 'hook_timed_out', message: 'no answer' },
+    }), // a6
     attempt({ phase: 'after_ready', extension: 'policy', outcome: 'skipped', reason: 'not entered', at: 1000, durationMs: 0 }), // a7
     attempt({ phase: 'on_create_failed', extension: 'network', at: 1010 }), // a8
     attempt({ kind: 'driver', phase: null, extension: null, revision: null, message: 'delete', effects: ['box'], compensates: 'a4', at: 1020 }), // a9
@@ -86,7 +94,11 @@ function failedCreate() {
     status: 'failed_with_debt',
     driver: 'docker',
     firstError: { code: 'hook_timed_out', message: 'no answer', extension: 'gate', phase: 'after_ready', attemptId: 'a6' },
-    effects: [effect('lease', { state: 'owed', attemptId: 'a3' }), effect('net', { kind: 'network', key: 'tn', attemptId: 'a3' }), effect('box', { kind: 'driver_create', key: 'sb', extension: null, attemptId: 'a4' })],
+    effects: [
+      effect('lease', { state: 'owed', attemptId: 'a3' }),
+      effect('net', { kind: 'network', key: 'tn', attemptId: 'a3' }),
+      effect('box', { kind: 'driver_create', key: 'sb', extension: null, attemptId: 'a4' }),
+    ],
   } as const;
   return buildTrace({ ...run, effects: [...run.effects] }, [...attempts].reverse());
 }
@@ -149,8 +161,21 @@ describe('buildTrace', () => {
   it('keeps releases of a stop where they are', () => {
     seq = 0;
     const stop = buildTrace(
-      { id: 'run', operation: 'stop', startedAt: new Date(t0).toISOString(), endedAt: null, status: 'running', driver: 'docker', firstError: null, effects: [] },
-      [attempt({ phase: 'before_stop' }), attempt({ kind: 'driver', phase: null, extension: null, message: 'stop' }), attempt({ kind: 'release', phase: null, compensates: 'other-run' })],
+      {
+        id: 'run',
+        operation: 'stop',
+        startedAt: new Date(t0).toISOString(),
+        endedAt: null,
+        status: 'running',
+        driver: 'docker',
+        firstError: null,
+        effects: [],
+      },
+      [
+        attempt({ phase: 'before_stop' }),
+        attempt({ kind: 'driver', phase: null, extension: null, message: 'stop' }),
+        attempt({ kind: 'release', phase: null, compensates: 'other-run' }),
+      ],
     );
     expect(stop.roots.map((node) => `${node.kind} ${node.label}`)).toEqual(['phase before_stop', 'driver docker: stop', 'ledger Released']);
     expect(stop.unwindAt).toBeNull();

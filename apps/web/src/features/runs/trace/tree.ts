@@ -176,7 +176,14 @@ function leaf(attempt: AttemptView, { origin }: Context): TraceNode {
   };
 }
 
-function group(kind: TraceNode['kind'], id: string, label: string, revision: string | null, extension: string | null, children: readonly TraceNode[]): TraceNode {
+function group(
+  kind: TraceNode['kind'],
+  id: string,
+  label: string,
+  revision: string | null,
+  extension: string | null,
+  children: readonly TraceNode[],
+): TraceNode {
   let start = Number.POSITIVE_INFINITY;
   let end = 0;
   for (const child of children) {
@@ -228,7 +235,9 @@ function index(roots: readonly TraceNode[], attempts: readonly AttemptView[], ef
     }
     // A release that names only what it compensates: the effect itself, or all that its maker made.
     if (isRelease(attempt) && attempt.effects.length === 0 && attempt.compensates !== null) {
-      const made = effects.has(attempt.compensates) ? [attempt.compensates] : [...makerOf].filter(([, maker]) => maker === attempt.compensates).map(([id]) => id);
+      const made = effects.has(attempt.compensates)
+        ? [attempt.compensates]
+        : [...makerOf].filter(([, maker]) => maker === attempt.compensates).map(([id]) => id);
       for (const id of made) releasesOf.set(id, [...(releasesOf.get(id) ?? []), attempt.id]);
     }
   }
@@ -247,5 +256,8 @@ export function startsOpen(node: TraceNode): boolean {
   if (node.failed || node.kind === 'ledger') return true;
   if (node.kind === 'extension' || node.kind === 'release') return node.failed;
   const told = node.kind === 'phase' && isPhase(node.label) && phaseRow(node.label).told;
-  return !told && node.children.some(({ attempt }) => attempt !== null && (attempt.outcome === 'changed' || attempt.outcome === 'shadowed' || attempt.effects.length > 0));
+  return (
+    !told &&
+    node.children.some(({ attempt }) => attempt !== null && (attempt.outcome === 'changed' || attempt.outcome === 'shadowed' || attempt.effects.length > 0))
+  );
 }

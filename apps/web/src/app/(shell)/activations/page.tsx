@@ -1,0 +1,5 @@
+import { ActivationsPage } from '../../../features/activations/index.ts';
+
+export default function Route() {
+  return <ActivationsPage />;
+}

@@ -1,0 +1,5 @@
+import { AuditPage } from '../../../features/audit/index.ts';
+
+export default function Route() {
+  return <AuditPage />;
+}

@@ -1,0 +1,5 @@
+import { DriversPage } from '../../../features/drivers/index.ts';
+
+export default function Route() {
+  return <DriversPage />;
+}

@@ -1,0 +1,5 @@
+import { ExtensionsPage } from '../../../features/extensions/index.ts';
+
+export default function Route() {
+  return <ExtensionsPage />;
+}

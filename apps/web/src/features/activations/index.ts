@@ -1,0 +1,2 @@
+export { ActivationsPage } from './activations-page.tsx';
+export { ActivationsTable } from './activations-table.tsx';

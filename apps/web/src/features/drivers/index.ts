@@ -1,0 +1,3 @@
+export { DriverPage } from './driver-page.tsx';
+export { DriversPage } from './drivers-page.tsx';
+export { CapabilityMatrix } from './extension-matrix.tsx';

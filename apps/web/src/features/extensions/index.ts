@@ -1,0 +1,2 @@
+export { ExtensionPage } from './extension-page.tsx';
+export { ExtensionsPage } from './extensions-page.tsx';
