@@ -72,7 +72,10 @@ export class HookRunner {
     if (known.state === 'answered') return known.answer;
     let answer: HookAnswer;
     try {
-      const reply = (await hook(request, { ...tools, log: { info: line('info'), warn: line('warn'), error: line('error') } })) ?? {};
+      const reply: unknown = (await hook(request, { ...tools, log: { info: line('info'), warn: line('warn'), error: line('error') } })) ?? {};
+      // The types say so already; plain JavaScript may still answer anything.
+      if (typeof reply !== 'object' || Array.isArray(reply))
+        throw new TypeError(`the hook answered ${Array.isArray(reply) ? 'a list' : `a ${typeof reply}`}, not an object or nothing`);
       answer = { result: 'ok', ...reply };
     } catch (thrown) {
       answer = { result: 'fail', message: thrown instanceof Error ? thrown.message : String(thrown) };

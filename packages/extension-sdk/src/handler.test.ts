@@ -177,6 +177,17 @@ for (const [door, open] of Object.entries(doors)) {
       expect(await hooked(post, { attempt: 3 })).toMatchObject({ result: 'ok', attempt: 3 });
     });
 
+    it('calls what is no answer a failure', async () => {
+      for (const [reply, says] of [
+        ['ok', 'a string'],
+        [[1], 'a list'],
+        [5, 'a number'],
+      ] as const) {
+        const post = await start({ hooks: { before_create: () => reply as never } });
+        expect(await hooked(post)).toMatchObject({ result: 'fail', message: `the hook answered ${says}, not an object or nothing` });
+      }
+    });
+
     it('aborts a hook at the deadline of its call', async () => {
       const post = await start({
         hooks: { before_create: (_request, { signal }) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))) },
