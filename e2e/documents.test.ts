@@ -33,6 +33,11 @@ describe.each(documents)('%s', (document) => {
     expect(links.filter((target) => !existsSync(join(root, dirname(document), target)))).toEqual([]);
   });
 
+  it('names files that are there', () => {
+    const named = [...text.matchAll(/`((?:packages|apps|bench|docs|e2e|examples|prisma|tools)\/[^`\s]*)`/g)].map(([, path = '']) => path);
+    expect(named.filter((path) => !path.includes('<') && !existsSync(join(root, path)))).toEqual([]);
+  });
+
   const bodies = bodiesOf(text);
   it.each(bodies)('sends what the contract takes: $path', ({ path, body }) => {
     const schema = BODIES[path];
