@@ -13,16 +13,19 @@ export function useInvalidate(): (message: LiveMessage) => void {
   const trpc = useTRPC();
   return useMemo(() => {
     const pending = new Map<string, QueryFilters>();
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    let waiting = false;
     const flush = () => {
-      timer = undefined;
+      waiting = false;
       const filters = [...pending.values()];
       pending.clear();
       for (const filter of filters) void client.invalidateQueries(filter);
     };
     const add = (...filters: readonly QueryFilters[]) => {
       for (const filter of filters) pending.set(JSON.stringify(filter.queryKey ?? ''), filter);
-      timer ??= setTimeout(flush, GATHER_MS);
+      if (!waiting) {
+        waiting = true;
+        setTimeout(flush, GATHER_MS);
+      }
     };
     return (message) => {
       if (message.kind === 'missed') {

@@ -29,8 +29,8 @@ export function SimpleTable<T>({
   const hidden = (column: SimpleColumn<T>) => (column.hide === 'narrow' ? 'max-md:hidden' : column.hide === 'medium' ? 'max-lg:hidden' : '');
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
-    <div className="overflow-x-auto focus-inside" role="region" aria-label={label} tabIndex={0}>
-      <table className="w-full border-collapse text-left">
+    <section className="overflow-x-auto focus-inside" aria-label={label} tabIndex={0}>
+      <table aria-label={label} className="w-full border-collapse text-left">
         <thead>
           <tr className="border-b border-hairline text-sm text-ink3">
             {columns.map((column) => (
@@ -68,6 +68,6 @@ export function SimpleTable<T>({
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }

@@ -1,3 +1,5 @@
+// biome-ignore-all lint/a11y/useSemanticElements: rows of a virtual grid are positioned boxes, which table elements cannot be
+// biome-ignore-all lint/a11y/useFocusableInteractive: focus lives on the row: one tab stop, arrow keys between rows
 'use client';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { type KeyboardEvent, type ReactNode, useCallback, useEffect, useRef } from 'react';
@@ -39,7 +41,7 @@ export function TreeGrid<T extends TreeRow>(props: TreeGridProps<T>) {
   const box = useRef<HTMLDivElement>(null);
   const wantsFocus = useRef(false);
   const found = rows.findIndex((row) => row.id === active);
-  const at = found < 0 ? 0 : found;
+  const at = Math.max(found, 0);
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => box.current,
@@ -55,6 +57,7 @@ export function TreeGrid<T extends TreeRow>(props: TreeGridProps<T>) {
     },
     initialRect: { width: 1024, height: 720 },
   });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: measured anew whenever the height of a row changes
   useEffect(() => virtual.measure(), [virtual, rowHeight]);
 
   // Whoever moves `active` from outside (next failure, a link to a maker) finds it on screen.

@@ -81,10 +81,10 @@ export function ActivationSheet({ target: opened, onClose }: { readonly target: 
     else preview.mutate({ id: next.seen.id, delete: true });
   };
   // A change of mode and a removal have nothing to fill in: they begin with the preview.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, for what the sheet was opened for
   useEffect(() => {
     if (target.kind === 'mode') ask({ kind: 'change', seen: target.row, change: { mode: target.mode } });
     else if (target.kind === 'remove') ask({ kind: 'remove', seen: target.row });
-    // biome-ignore lint/correctness/useExhaustiveDependencies: once, for what the sheet was opened for
   }, []);
 
   const toPreview = () => {

@@ -169,9 +169,9 @@ function Json({ title, value }: { readonly title: string; readonly value: unknow
         <p className="text-ink3">nothing</p>
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
-        <pre tabIndex={0} aria-label={title} className="max-h-96 overflow-auto rounded-md bg-sunken p-3">
-          {JSON.stringify(value, null, 2)}
-        </pre>
+        <section tabIndex={0} aria-label={`${title}, as JSON`} className="max-h-96 overflow-auto rounded-md bg-sunken p-3">
+          <pre>{JSON.stringify(value, null, 2)}</pre>
+        </section>
       )}
     </section>
   );

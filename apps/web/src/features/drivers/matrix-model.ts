@@ -1,5 +1,5 @@
 import type { MatrixCellView } from '@tenon/contract';
-import { type CapabilityState, PHASE_NAMES } from '@tenon/vocabulary';
+import { type CapabilityState, PHASE_NAMES, type Phase } from '@tenon/vocabulary';
 
 export interface MatrixRow {
   readonly kind: MatrixCellView['kind'];
@@ -29,7 +29,7 @@ export function matrixOf(cells: readonly MatrixCellView[], driverNames: readonly
     row.cells.set(cell.driver, cell);
     rows.set(key, row);
   }
-  const order = (row: { readonly kind: string; readonly name: string }) => (row.kind === 'phase' ? PHASE_NAMES.findIndex((phase) => phase === row.name) : 0);
+  const order = (row: { readonly kind: string; readonly name: string }) => (row.kind === 'phase' ? PHASE_NAMES.indexOf(row.name as Phase) : 0);
   const groups = kinds.flatMap((kind) => {
     const own = [...rows.values()].filter((row) => row.kind === kind).sort((a, b) => order(a) - order(b) || (a.name < b.name ? -1 : 1));
     if (own.length === 0) return [];

@@ -36,7 +36,6 @@ export function MatrixTable({ matrix, label, withNeed }: { readonly matrix: Matr
   let index = -1;
   return (
     <div className="overflow-x-auto">
-      {/* biome-ignore lint/a11y/noNoninteractiveElementInteractions: arrow keys move between the buttons in the cells */}
       <table ref={table} aria-label={label} onKeyDown={onKeyDown} className="w-full border-collapse text-left">
         <thead>
           <tr className="border-b border-rule align-top text-sm">

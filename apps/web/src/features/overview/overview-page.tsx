@@ -235,8 +235,8 @@ function Bars({ counts, label }: { readonly counts: readonly number[]; readonly 
       className="mt-2 flex h-8 items-end gap-0.5 border-b border-rule"
     >
       {counts.map((count, hour) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: an hour is its place
         <span
+          // biome-ignore lint/suspicious/noArrayIndexKey: an hour is its place
           key={hour}
           data-bar
           className={cx('min-w-0 flex-1 rounded-t-[1px]', count > 0 ? 'bg-bad-fill' : 'bg-hairline')}

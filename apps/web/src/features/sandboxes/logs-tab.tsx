@@ -15,7 +15,7 @@ export function LogsTab({ sandbox }: { readonly sandbox: SandboxView }) {
   const trpc = useTRPC();
   const [tail, setTail] = useState(200);
   const [follow, setFollow] = useState(true);
-  const box = useRef<HTMLPreElement>(null);
+  const box = useRef<HTMLDivElement>(null);
   const moving = follow && (sandbox.state === 'ready' || sandbox.state === 'running' || sandbox.state === 'starting' || sandbox.state === 'creating');
   const logs = useQuery({
     ...trpc.sandboxes.logs.queryOptions({ id: sandbox.id, tail }),
@@ -40,15 +40,16 @@ export function LogsTab({ sandbox }: { readonly sandbox: SandboxView }) {
           <Empty>It has written nothing to its log.</Empty>
         )
       ) : (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
-        <pre
+        <div
           ref={box}
+          role="log"
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
           tabIndex={0}
           aria-label={`Log of ${sandbox.name}`}
-          className="min-h-0 flex-1 overflow-auto bg-sunken px-3 py-2 whitespace-pre-wrap wrap-anywhere focus-inside max-md:max-h-[70dvh] md:px-6"
+          className="min-h-0 flex-1 overflow-auto bg-sunken px-3 py-2 focus-inside max-md:max-h-[70dvh] md:px-6"
         >
-          {text}
-        </pre>
+          <pre className="whitespace-pre-wrap wrap-anywhere">{text}</pre>
+        </div>
       )}
     </div>
   );
