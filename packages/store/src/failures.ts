@@ -2,7 +2,7 @@ import { messageOf, RunLost, SharedLost, TenonError } from '@tenon/lifecycle';
 
 // SQLSTATE classes and codes under which trying again later is the way out: connection, resources (a full disk too), shutdown,
 // a server that is read-only for now, and timeouts.
-const PASSING = /^(08|53|57P|58)|^(57014|25006|40001|40P01|55P03)$/;
+const PASSING = /^(08(?!P01)|53|57P|58)|^(57014|25006|40001|40P01|55P03)$/;
 const SOCKET = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN', 'ENOENT']);
 const PRISMA_PASSING = new Set(['P1000', 'P1001', 'P1002', 'P1008', 'P1011', 'P1017', 'P2024', 'P2028', 'P2034', 'P2037']);
 const WORDS =

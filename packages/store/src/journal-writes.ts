@@ -9,6 +9,7 @@ import {
   type RunRecord,
   runEvent,
   type SandboxRecord,
+  type StepRecord,
   sandboxEvent,
   TenonError,
   toStorableJson,
@@ -77,9 +78,18 @@ export function journalWrites(db: Database, told: () => void): Writes {
     },
 
     commit: async (lease, entries) => {
-      const written = toStorableJson(bundle(lease.runId, entries));
+      const { rest, attempts, events } = bundle(lease.runId, entries);
+      const params = [
+        lease.runId,
+        lease.holder,
+        lease.token,
+        toStorableJson(rest),
+        attempts.length === 0 ? null : toStorableJson(attempts),
+        events.length,
+        toStorableJson(events),
+      ];
       try {
-        await repeated(() => db.query('SELECT tenon_commit($1, $2, $3, $4::jsonb)', [lease.runId, lease.holder, lease.token, written]));
+        await repeated(() => db.query('SELECT tenon_commit($1, $2, $3, $4::jsonb, $5::jsonb, $6, $7)', params));
       } catch (error) {
         throw commitFailure(error, lease.runId);
       }
@@ -110,9 +120,10 @@ export function journalWrites(db: Database, told: () => void): Writes {
       const events = eventsOf([{ type: 'effect', effect }], context).map(stored);
       try {
         const rows = await repeated(() =>
-          db.query<{ settled: boolean }>('SELECT tenon_settle($1::jsonb, $2, $3::jsonb) AS settled', [
+          db.query<{ settled: boolean }>('SELECT tenon_settle($1::jsonb, $2, $3, $4) AS settled', [
             toStorableJson(effect),
             expected,
+            events.length,
             toStorableJson(events),
           ]),
         );
@@ -127,9 +138,9 @@ export function journalWrites(db: Database, told: () => void): Writes {
 
 async function open(db: Database, sandbox: SandboxRecord | null, run: RunRecord, holder: string, leaseMs: number): Promise<void> {
   const events = [...(sandbox === null ? [] : [sandboxEvent(sandbox, run.id)]), runEvent(run)].map(stored);
-  const params = [sandbox === null ? null : toStorableJson(sandbox), toStorableJson(run), holder, leaseMs, toStorableJson(events)];
+  const params = [sandbox === null ? null : toStorableJson(sandbox), toStorableJson(run), holder, leaseMs, events.length, toStorableJson(events)];
   try {
-    await db.query('SELECT tenon_open($1::jsonb, $2::jsonb, $3, $4, $5::jsonb)', params);
+    await db.query('SELECT tenon_open($1::jsonb, $2::jsonb, $3, $4, $5, $6)', params);
   } catch (error) {
     if (sandbox !== null && brokenConstraint(error)?.startsWith('sandbox_')) throw nameTaken(sandbox);
     if (brokenConstraint(error) === 'run_pkey') throw new TenonError('internal', `A run with the id ${run.id} exists already.`, { runId: run.id });
@@ -164,12 +175,13 @@ async function openRun(
     ...(moved === null ? [] : [stored(sandboxEvent(moved, run.id))]),
   ];
   try {
-    await tx.query('SELECT tenon_open_run($1::jsonb, $2, $3, $4, $5, $6::jsonb)', [
+    await tx.query('SELECT tenon_open_run($1::jsonb, $2, $3, $4, $5, $6, $7)', [
       toStorableJson(opened),
       holder,
       leaseMs,
       active?.id ?? null,
       moved?.state ?? null,
+      events.length,
       toStorableJson(events),
     ]);
   } catch (error) {
@@ -190,8 +202,11 @@ async function joinRun(tx: Queries, id: string, force: boolean): Promise<RunReco
 }
 
 /** The entries as `tenon_commit` takes them: each row once, in its last version, at the place of that version. */
-function bundle(runId: string, entries: readonly JournalEntry[]): Record<string, unknown> {
-  const steps: JournalEntry[] = [];
+function bundle(
+  runId: string,
+  entries: readonly JournalEntry[],
+): { readonly rest: object; readonly attempts: readonly unknown[]; readonly events: readonly unknown[] } {
+  const steps: StepRecord[] = [];
   const attempts = new Map<string, unknown>();
   const effects = new Map<string, EffectRecord>();
   const revisions = new Map<number, unknown>();
@@ -202,7 +217,7 @@ function bundle(runId: string, entries: readonly JournalEntry[]): Record<string,
   for (const entry of entries) {
     switch (entry.type) {
       case 'step':
-        steps.push(entry);
+        steps.push(entry.step);
         break;
       case 'attempt':
         put(attempts, entry.attempt.id, entry.attempt);
@@ -230,14 +245,16 @@ function bundle(runId: string, entries: readonly JournalEntry[]): Record<string,
   const [sandboxId, another] = sandboxes;
   if (another !== undefined) throw new TenonError('internal', `Run ${runId} wrote entries of two sandboxes, ${sandboxId} and ${another}.`, { runId });
   return {
-    ...(sandboxId === undefined ? {} : { sandboxId }),
-    ...(sandbox === undefined ? {} : { sandbox }),
-    ...(run === undefined ? {} : { run }),
-    ...(steps.length === 0 ? {} : { steps: steps.map((entry) => ('step' in entry ? entry.step : null)) }),
-    ...(attempts.size === 0 ? {} : { attempts: [...attempts.values()] }),
-    ...(effects.size === 0 ? {} : { effects: [...effects.values()] }),
-    ...(revisions.size === 0 ? {} : { revisions: [...revisions.values()] }),
-    ...(states.size === 0 ? {} : { states: [...states.values()] }),
+    rest: {
+      ...(sandboxId === undefined ? {} : { sandboxId }),
+      ...(sandbox === undefined ? {} : { sandbox }),
+      ...(run === undefined ? {} : { run }),
+      ...(steps.length === 0 ? {} : { steps }),
+      ...(effects.size === 0 ? {} : { effects: [...effects.values()] }),
+      ...(revisions.size === 0 ? {} : { revisions: [...revisions.values()] }),
+      ...(states.size === 0 ? {} : { states: [...states.values()] }),
+    },
+    attempts: [...attempts.values()],
     events: eventsOf(entries, { runId, sandboxId: null, workspace: null }).map(stored),
   };
 }

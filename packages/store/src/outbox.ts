@@ -16,8 +16,11 @@ interface EventRow {
   workspace: string | null;
   sandbox_id: string | null;
   run_id: string | null;
-  events: readonly (Pick<EventRecord, 'type' | 'data'> & { readonly runId?: string })[];
+  events: string;
 }
+
+/** One entry of a row's list; `runId` where it is not the row's. */
+type Told = Pick<EventRecord, 'type' | 'data'> & { readonly runId?: string };
 
 export interface Outbox extends EventStore {
   /** To be called after every commit that may have told something. */
@@ -49,7 +52,7 @@ export function outbox(db: Database, databaseUrl: string, log: (line: string) =>
     told,
     eventsAfter: (id, limit, visible) => eventsAfter(db, id, limit, visible),
     addEvent: async (event) => {
-      await db.query('SELECT tenon_tell($1, $2, $3, $4::jsonb)', [
+      await db.query('SELECT tenon_tell($1, $2, $3, 1, $4)', [
         event.workspace,
         event.sandboxId,
         event.runId,
@@ -103,7 +106,7 @@ async function eventsAfter(db: Database, id: string | null, limit: number, visib
 }
 
 function toEvents(row: EventRow): EventRecord[] {
-  return row.events.map((event, place) => ({
+  return (JSON.parse(row.events) as Told[]).map((event, place) => ({
     id: String(row.first_id + place),
     type: event.type,
     at: row.at,

@@ -160,7 +160,7 @@ CREATE TABLE "event" (
     "sandbox_id" TEXT,
     "run_id" TEXT,
     "count" INTEGER NOT NULL,
-    "events" JSONB NOT NULL,
+    "events" TEXT NOT NULL,
 
     CONSTRAINT "event_pkey" PRIMARY KEY ("pk")
 );
@@ -392,6 +392,8 @@ CREATE INDEX "event_unplaced" ON "event"("pk") WHERE "last_id" IS NULL;
 ALTER TABLE "run" SET (fillfactor = 70);
 ALTER TABLE "sandbox" SET (fillfactor = 80);
 ALTER TABLE "effect" SET (fillfactor = 80);
+-- Lives for a day and is read once: not worth compressing.
+ALTER TABLE "event" ALTER COLUMN "events" SET STORAGE EXTERNAL;
 
 -- The store's clock. Milliseconds, cut, so that what is written is what a page's cursor says.
 CREATE FUNCTION tenon_now() RETURNS timestamptz LANGUAGE sql VOLATILE PARALLEL SAFE AS $$ SELECT date_trunc('milliseconds', clock_timestamp()) $$;
@@ -400,11 +402,10 @@ CREATE FUNCTION tenon_at(ms double precision) RETURNS timestamptz LANGUAGE sql I
 
 CREATE FUNCTION tenon_later(ms bigint) RETURNS timestamptz LANGUAGE sql VOLATILE AS $$ SELECT clock_timestamp() + ms * interval '1 millisecond' $$;
 
-CREATE FUNCTION tenon_tell(p_workspace text, p_sandbox text, p_run text, p_events jsonb) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION tenon_tell(p_workspace text, p_sandbox text, p_run text, p_count int, p_events text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  IF p_events IS NULL OR jsonb_array_length(p_events) = 0 THEN RETURN; END IF;
-  INSERT INTO event (at, workspace, sandbox_id, run_id, count, events)
-  VALUES (tenon_now(), p_workspace, p_sandbox, p_run, jsonb_array_length(p_events), p_events);
+  IF p_count = 0 THEN RETURN; END IF;
+  INSERT INTO event (at, workspace, sandbox_id, run_id, count, events) VALUES (tenon_now(), p_workspace, p_sandbox, p_run, p_count, p_events);
 END $$;
 
 -- Gives every event that is committed and has no place yet the next ids, and answers the newest id. All ids are given under the one
@@ -445,7 +446,7 @@ CREATE FUNCTION tenon_insert_run(p jsonb, p_holder text, p_lease_ms bigint) RETU
 $$;
 
 -- A create with its sandbox, or a dry run without one.
-CREATE FUNCTION tenon_open(p_sandbox jsonb, p_run jsonb, p_holder text, p_lease_ms bigint, p_events jsonb) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION tenon_open(p_sandbox jsonb, p_run jsonb, p_holder text, p_lease_ms bigint, p_count int, p_events text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   IF p_sandbox IS NOT NULL THEN
     INSERT INTO sandbox (id, name, workspace, driver, chain, state, state_reason, blocked_by, request, record, extensions, sealed_revision, sealed_at, instance,
@@ -457,7 +458,7 @@ BEGIN
          "request" jsonb, "record" jsonb, "sealedRevision" int, "sealedAt" double precision, "instance" text, "deletedAt" double precision, "hidden" boolean, "createdBy" jsonb);
   END IF;
   PERFORM tenon_insert_run(p_run, p_holder, p_lease_ms);
-  PERFORM tenon_tell(p_run->>'workspace', p_run->>'sandboxId', p_run->>'id', p_events);
+  PERFORM tenon_tell(p_run->>'workspace', p_run->>'sandboxId', p_run->>'id', p_count, p_events);
 END $$;
 
 CREATE FUNCTION tenon_put_effects(p jsonb, p_workspace text, p_driver text) RETURNS void LANGUAGE sql AS $$
@@ -477,23 +478,34 @@ CREATE FUNCTION tenon_put_effects(p jsonb, p_workspace text, p_driver text) RETU
     waived_reason = excluded.waived_reason, claimed_until = NULL
 $$;
 
-CREATE FUNCTION tenon_put_attempts(p jsonb, p_run text) RETURNS int LANGUAGE sql AS $$
+CREATE FUNCTION tenon_read_attempts(p jsonb, p_run text) RETURNS SETOF attempt LANGUAGE sql STABLE AS $$
+  SELECT a."id", p_run, a."sandboxId", a."parentId", a."kind", a."phase", a."extension", a."revision", a."seq", a."number", a."outcome", a."reason", a."message", a."error",
+         to_timestamp(a."startedAt" / 1000.0), a."durationMs", a."changes", a."effects", a."wouldBeEffects", a."warnings", a."logs", a."compensates", a."spanId"
+  FROM jsonb_to_recordset(p) AS a("id" text, "sandboxId" text, "parentId" text, "kind" text, "phase" text, "extension" text, "revision" text, "seq" int, "number" int,
+       "outcome" text, "reason" text, "message" text, "error" jsonb, "startedAt" double precision, "durationMs" double precision, "changes" jsonb, "effects" jsonb,
+       "wouldBeEffects" jsonb, "warnings" jsonb, "logs" jsonb, "compensates" text, "spanId" text)
+$$;
+
+-- Attempts are written once; only a commit repeated after a lost answer meets its own rows, and then writes over them. Answers the new ones.
+CREATE FUNCTION tenon_put_attempts(p jsonb, p_run text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+  v_fresh int;
+BEGIN
+  INSERT INTO attempt SELECT * FROM tenon_read_attempts(p, p_run);
+  GET DIAGNOSTICS v_fresh = ROW_COUNT;
+  RETURN v_fresh;
+EXCEPTION WHEN unique_violation THEN
   WITH written AS (
-    INSERT INTO attempt (id, run_id, sandbox_id, parent_id, kind, phase, extension, revision, seq, number, outcome, reason, message, error, started_at, duration_ms,
-                         changes, effects, would_be_effects, warnings, logs, compensates, span_id)
-    SELECT a."id", p_run, a."sandboxId", a."parentId", a."kind", a."phase", a."extension", a."revision", a."seq", a."number", a."outcome", a."reason", a."message", a."error",
-           to_timestamp(a."startedAt" / 1000.0), a."durationMs", a."changes", a."effects", a."wouldBeEffects", a."warnings", a."logs", a."compensates", a."spanId"
-    FROM jsonb_to_recordset(p) AS a("id" text, "sandboxId" text, "parentId" text, "kind" text, "phase" text, "extension" text, "revision" text, "seq" int, "number" int,
-         "outcome" text, "reason" text, "message" text, "error" jsonb, "startedAt" double precision, "durationMs" double precision, "changes" jsonb, "effects" jsonb,
-         "wouldBeEffects" jsonb, "warnings" jsonb, "logs" jsonb, "compensates" text, "spanId" text)
+    INSERT INTO attempt SELECT * FROM tenon_read_attempts(p, p_run)
     ON CONFLICT (id) DO UPDATE SET
       outcome = excluded.outcome, reason = excluded.reason, message = excluded.message, error = excluded.error, duration_ms = excluded.duration_ms,
       changes = excluded.changes, effects = excluded.effects, would_be_effects = excluded.would_be_effects, warnings = excluded.warnings, logs = excluded.logs,
       compensates = excluded.compensates
     RETURNING xmax = 0 AS fresh
   )
-  SELECT (count(*) FILTER (WHERE fresh))::int FROM written
-$$;
+  SELECT count(*) FILTER (WHERE fresh) INTO v_fresh FROM written;
+  RETURN v_fresh;
+END $$;
 
 -- One step, one entry: at the place where it began, in the state that it has now.
 CREATE FUNCTION tenon_with_step(p_steps jsonb, p_step jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
@@ -505,8 +517,9 @@ CREATE FUNCTION tenon_with_step(p_steps jsonb, p_step jsonb) RETURNS jsonb LANGU
 $$;
 
 -- The journal's one write: fenced, all or nothing. TN001: the lease is another's. TN002: an entry belongs to another sandbox.
--- Locks go sandbox, then run, as those of an opening run do.
-CREATE FUNCTION tenon_commit(p_run text, p_holder text, p_token bigint, p jsonb) RETURNS void LANGUAGE plpgsql AS $$
+-- Locks go sandbox, then run, as those of an opening run do. Attempts and events, the bulk of it, come as values of their own: cut out of
+-- one big value they would be copied first.
+CREATE FUNCTION tenon_commit(p_run text, p_holder text, p_token bigint, p jsonb, p_attempts jsonb, p_count int, p_events text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   v_run record;
   v_steps jsonb;
@@ -523,7 +536,7 @@ BEGIN
   IF p ? 'sandboxId' AND p->>'sandboxId' IS DISTINCT FROM v_run.sandbox_id THEN
     RAISE EXCEPTION 'run % wrote an entry of another sandbox, %', p_run, p->>'sandboxId' USING ERRCODE = 'TN002';
   END IF;
-  IF p ? 'attempts' THEN v_fresh := tenon_put_attempts(p->'attempts', p_run); END IF;
+  IF p_attempts IS NOT NULL THEN v_fresh := tenon_put_attempts(p_attempts, p_run); END IF;
   IF p ? 'effects' THEN PERFORM tenon_put_effects(p->'effects', v_run.workspace, v_run.driver); END IF;
   IF p ? 'revisions' THEN
     INSERT INTO revision (run_id, number, sandbox_id, by, phase, digest, value, changes)
@@ -571,21 +584,21 @@ BEGIN
       preview = CASE WHEN c ? 'preview' THEN nullif(c->'preview', 'null') ELSE preview END
     WHERE id = p_run;
   END IF;
-  PERFORM tenon_tell(v_run.workspace, v_run.sandbox_id, p_run, p->'events');
+  PERFORM tenon_tell(v_run.workspace, v_run.sandbox_id, p_run, p_count, p_events);
 END $$;
 
 -- Opens a run of a sandbox whose row the caller has locked; tells the run that it supersedes.
-CREATE FUNCTION tenon_open_run(p_run jsonb, p_holder text, p_lease_ms bigint, p_supersedes text, p_state text, p_events jsonb) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION tenon_open_run(p_run jsonb, p_holder text, p_lease_ms bigint, p_supersedes text, p_state text, p_count int, p_events text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   IF p_supersedes IS NOT NULL THEN UPDATE run SET cancelled_by = p_run->>'id' WHERE id = p_supersedes; END IF;
   PERFORM tenon_insert_run(p_run, p_holder, p_lease_ms);
   IF p_state IS NOT NULL THEN UPDATE sandbox SET state = p_state WHERE id = p_run->>'sandboxId'; END IF;
-  PERFORM tenon_tell(p_run->>'workspace', p_run->>'sandboxId', p_run->>'id', p_events);
+  PERFORM tenon_tell(p_run->>'workspace', p_run->>'sandboxId', p_run->>'id', p_count, p_events);
 END $$;
 
-CREATE FUNCTION tenon_run_event(r run) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION tenon_run_event(r run) RETURNS text LANGUAGE sql IMMUTABLE AS $$
   SELECT jsonb_build_array(jsonb_build_object('type', 'run', 'data', jsonb_build_object(
-    'id', r.id, 'operation', r.operation, 'status', r.status, 'waitingFor', r.waiting_for, 'cancelledBy', r.cancelled_by)))
+    'id', r.id, 'operation', r.operation, 'status', r.status, 'waitingFor', r.waiting_for, 'cancelledBy', r.cancelled_by)))::text
 $$;
 
 -- Sets one thing of a run outside its own commits, and tells it.
@@ -596,7 +609,7 @@ BEGIN
   UPDATE run SET status = coalesce(p_status, status), waiting_for = CASE WHEN p_status IS NULL THEN waiting_for ELSE NULL END, force = coalesce(p_force, force)
   WHERE id = p_id RETURNING * INTO r;
   IF NOT FOUND THEN RETURN; END IF;
-  PERFORM tenon_tell(r.workspace, r.sandbox_id, r.id, tenon_run_event(r));
+  PERFORM tenon_tell(r.workspace, r.sandbox_id, r.id, 1, tenon_run_event(r));
   RETURN NEXT r;
 END $$;
 
@@ -623,7 +636,7 @@ BEGIN
   RETURN NEXT r;
 END $$;
 
-CREATE FUNCTION tenon_settle(p_effect jsonb, p_expected text, p_events jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE FUNCTION tenon_settle(p_effect jsonb, p_expected text, p_count int, p_events text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
   v_sandbox record;
 BEGIN
@@ -632,7 +645,7 @@ BEGIN
   PERFORM 1 FROM effect WHERE id = p_effect->>'id' AND state = p_expected FOR NO KEY UPDATE;
   IF NOT FOUND THEN RETURN false; END IF;
   PERFORM tenon_put_effects(jsonb_build_array(p_effect), v_sandbox.workspace, v_sandbox.driver);
-  PERFORM tenon_tell(v_sandbox.workspace, v_sandbox.id, p_effect->>'runId', p_events);
+  PERFORM tenon_tell(v_sandbox.workspace, v_sandbox.id, p_effect->>'runId', p_count, p_events);
   RETURN true;
 END $$;
 
