@@ -146,7 +146,7 @@ function inProcessExtensions(settings: Settings): readonly InProcess[] {
 function transportsOf(settings: Settings, extensions: readonly InProcess[]): { readonly in_process: Transport; readonly http: Transport } {
   return {
     in_process: inProcessTransport(extensions.map(({ extension }) => extension)),
-    http: httpTransport(settings.allowedTargets === null ? {} : { allowedTargets: settings.allowedTargets }),
+    http: httpTransport({ limits: settings.limits, ...(settings.allowedTargets === null ? {} : { allowedTargets: settings.allowedTargets }) }),
   };
 }
 

@@ -3,7 +3,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
 export interface WorkerOptions {
-  readonly engine: Pick<Engine, 'recover' | 'reconcile' | 'retryDebts'>;
+  readonly engine: Pick<Engine, 'recover' | 'reconcile' | 'retryDebts' | 'auditEffects'>;
   readonly store: Pick<Store, 'now' | 'prune'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -36,6 +36,7 @@ export class Worker {
       { work: 'recover', everyMs: 5_000, run: () => engine.recover() },
       { work: 'reconcile', everyMs: 5_000, run: () => engine.reconcile() },
       { work: 'debts', everyMs: 5_000, run: () => engine.retryDebts() },
+      { work: 'leaks', everyMs: 3_600_000, run: () => engine.auditEffects() },
       { work: 'prune', everyMs: 600_000, run: () => this.#prune() },
     ];
     this.#loops = rounds.map((round) => this.#goRound(round));

@@ -1,5 +1,6 @@
 import type { TransportKind } from '@tenon/vocabulary';
 import semver from 'semver';
+import { TenonError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { RegistryStore } from '../ports/store.ts';
 import type { ExtensionClient, Transport } from '../ports/transport.ts';
@@ -77,7 +78,13 @@ export class ExtensionDirectory {
   /** Whether this very revision's code can be called here. */
   async available(name: string, revision: string): Promise<boolean> {
     const record = (await this.all()).get(name)?.revisions.find((each) => each.revision === revision);
-    return record !== undefined && (await this.open(record)) !== null;
+    if (record === undefined) return false;
+    try {
+      return (await this.open(record)) !== null;
+    } catch (error) {
+      if (error instanceof TenonError && error.code !== 'store_unavailable') return false;
+      throw error;
+    }
   }
 
   /** The frozen revision, or, where its code is gone, the newest one whose `cleansUp` covers it. */
@@ -88,6 +95,18 @@ export class ExtensionDirectory {
         kind: 'gone',
         detail: `extension ${name} is not registered any more: register it again with revision ${frozen}, or one whose cleansUp covers it`,
       };
+    try {
+      return await this.openNewestFor(extension, frozen);
+    } catch (error) {
+      // A transport that refuses its target (an allow-list that was narrowed) is as good as code that is gone.
+      if (error instanceof TenonError && error.code !== 'store_unavailable')
+        return { kind: 'gone', detail: `${name} ${frozen} cannot be called: ${error.message}` };
+      throw error;
+    }
+  }
+
+  private async openNewestFor(extension: ExtensionRecord, frozen: string): Promise<Resolved> {
+    const name = extension.name;
     const exact = extension.revisions.find((each) => each.revision === frozen);
     const exactClient = exact === undefined ? null : await this.open(exact);
     if (exact !== undefined && exactClient !== null) return resolved(exact, exactClient);

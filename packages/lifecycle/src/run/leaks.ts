@@ -1,4 +1,5 @@
 import { messageOf } from '../errors.ts';
+import type { DriverServices } from '../ports/driver.ts';
 import type { EffectRecord } from '../records.ts';
 import type { EngineDeps } from './deps.ts';
 
@@ -47,7 +48,9 @@ export class LeakAudit {
     const before = await this.rows(extension);
     const resolved = await this.deps.directory.resolve(extension, latest);
     if (resolved.kind === 'gone') return [];
-    const answer = await resolved.client.list(AbortSignal.timeout(LIST_MS));
+    // What it holds may stand at any backend: it gets every service that a driver here offers.
+    const services: Partial<DriverServices> = Object.assign({}, ...this.deps.drivers.map((driver) => driver.services()));
+    const answer = await resolved.client.list(AbortSignal.timeout(LIST_MS), services);
     if (answer === null) return [];
     const after = await this.rows(extension);
     const held = new Set(answer.effects.map((effect) => placeOf(effect.kind, effect.key, effect.sandboxId)));
