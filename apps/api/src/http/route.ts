@@ -82,13 +82,16 @@ async function handle(deps: Deps, spec: Route, request: FastifyRequest, reply: F
   return send(reply, answer);
 }
 
+const JSON_TYPE = 'application/json; charset=utf-8';
+
 function send(reply: FastifyReply, answer: Answer): FastifyReply {
   reply.code(answer.status);
-  if (answer.status === 204 || answer.body === undefined) return reply.headers(answer.headers ?? {}).send();
-  if (answer.headers?.['content-type'] === undefined) reply.type('application/json; charset=utf-8');
-  reply.headers(answer.headers ?? {});
-  // Bytes, because Fastify adds a charset to JSON text, and problem documents have none.
-  return reply.send(Buffer.from(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body)));
+  if (answer.headers !== undefined) reply.headers(answer.headers);
+  if (answer.status === 204 || answer.body === undefined) return reply.send();
+  const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body);
+  if (answer.headers?.['content-type'] === undefined) return reply.header('content-type', JSON_TYPE).send(text);
+  // Bytes, because Fastify adds a charset to JSON text, and problem documents have none. Text else: Node writes it together with the head.
+  return reply.send(Buffer.from(text));
 }
 
 function bodyOf(spec: Route, request: FastifyRequest): unknown {

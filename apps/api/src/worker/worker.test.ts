@@ -27,6 +27,10 @@ describe('the worker', () => {
           calls.push('debts');
           return 2;
         },
+        auditEffects: async () => {
+          calls.push('leaks');
+          return 0;
+        },
       },
       store: {
         now: async () => 100_000_000,
