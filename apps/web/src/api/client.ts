@@ -4,6 +4,7 @@ import type { AppRouter } from '@tenon/api/router';
 import { createTRPCClient, httpBatchLink, httpLink, splitLink } from '@trpc/client';
 import type { inferRouterInputs } from '@trpc/server';
 import { createTRPCContext } from '@trpc/tanstack-react-query';
+import { problemOf } from './problem.ts';
 
 /** The typed door to the API: `useTRPC()` makes the options of a query or mutation. */
 export const { TRPCProvider, useTRPC } = createTRPCContext<AppRouter>();
@@ -43,12 +44,6 @@ export function makeQueryClient(): QueryClient {
 
 /** Worth another try: no answer at all, or a server that says it is not ready. A refusal is final. */
 function isTransient(failure: unknown): boolean {
-  const status = statusOf(failure);
+  const { status } = problemOf(failure);
   return status === null || status === 429 || status === 502 || status === 503 || status === 504;
-}
-
-function statusOf(failure: unknown): number | null {
-  if (typeof failure !== 'object' || failure === null || !('data' in failure)) return null;
-  const { data } = failure;
-  return typeof data === 'object' && data !== null && 'httpStatus' in data && typeof data.httpStatus === 'number' ? data.httpStatus : null;
 }

@@ -40,6 +40,11 @@ export function problemOf(failure: unknown): Problem {
     const found = readProblem(failure['data']['problem']);
     if (found) return found;
   }
+  // What is refused before tRPC sees it (no session, a body too large) answers the bare document.
+  if (isRecord(failure) && isRecord(failure['meta'])) {
+    const found = readProblem(failure['meta']['responseJSON']);
+    if (found) return found;
+  }
   const message = failure instanceof Error ? failure.message : String(failure);
   return {
     code: 'no_answer',

@@ -33,9 +33,13 @@ describe('fieldsOfSchema', () => {
     expect(fieldsOfSchema(schema)?.[6]?.fields[0]).toMatchObject({ name: 'cpu', kind: 'text', required: true });
     expect(fieldsOfSchema(schema)?.[0]).toMatchObject({ label: 'Subnet', hint: 'CIDR' });
   });
+  it('draws a schema whose alternatives only say what is required', () => {
+    expect(fieldsOfSchema({ type: 'object', properties: { tcp: { type: 'object' }, modes: { type: 'array', items: { enum: ['a', 'b'] } } }, oneOf: [{ required: ['tcp'] }, { required: ['command'] }] })?.map((field) => field.kind)).toEqual(['json', 'list']);
+  });
   it('draws no schema that it would get wrong', () => {
     expect(fieldsOfSchema({ oneOf: [] })).toBeNull();
     expect(fieldsOfSchema({ type: 'object', properties: {}, anyOf: [] })).toBeNull();
+    expect(fieldsOfSchema({ type: 'object', properties: { a: {} }, oneOf: [{ properties: { a: {} } }] })).toBeNull();
     expect(fieldsOfSchema(null)).toBeNull();
     expect(fieldsOfSchema('x')).toBeNull();
   });
