@@ -31,6 +31,10 @@ describe('the worker', () => {
           calls.push('leaks');
           return 0;
         },
+        auditEffects: async () => {
+          calls.push('leaks');
+          return 0;
+        },
       },
       store: {
         now: async () => 100_000_000,
