@@ -1,4 +1,5 @@
 export * from './driver-conformance.ts';
+export * from './engine-bench.ts';
 export * from './fake-backend.ts';
 export * from './fake-driver.ts';
 export * from './fake-plan.ts';
@@ -6,10 +7,9 @@ export * from './memory-pools.ts';
 export * from './memory-shared.ts';
 export * from './memory-store.ts';
 export * from './memory-vault.ts';
+export * from './open-phase.ts';
+export * from './scripted-transport.ts';
 export type { StoreBench } from './store-builders.ts';
 export * from './store-conformance.ts';
 export * from './transport-builders.ts';
 export * from './transport-conformance.ts';
-export * from './engine-bench.ts';
-export * from './scripted-transport.ts';
-export * from './open-phase.ts';
