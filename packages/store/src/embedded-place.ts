@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readFile, realpath, rename, rm, stat, symlink } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, readFile, realpath, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { arch, platform, userInfo } from 'node:os';
 import { dirname, join, relative } from 'node:path';
@@ -49,13 +49,23 @@ async function idsOf(name: string): Promise<ServerAccount | null> {
 }
 
 /**
- * Where the cluster lives: in the data directory, or, where the account cannot get there (a data directory under a 0700 home of
- * root), in a directory of its own that it can reach, named after the data directory.
+ * Where the cluster lives: in the data directory, which the account is let into as its group (to pass, not to read). Where it cannot even
+ * get that far (a data directory somewhere under root's 0700 home), in a directory elsewhere whose name the data directory keeps.
  */
 export async function clusterHome(dataDir: string, account: ServerAccount | null): Promise<string> {
-  if (account === null || (await canReach(dataDir, account))) return dataDir;
-  const home = join('/var/lib/tenon', createHash('sha256').update(dataDir).digest('hex').slice(0, 12));
+  if (account === null) return dataDir;
+  const kept = join(dataDir, 'postgres.home');
+  if (existsSync(kept)) return (await readFile(kept, 'utf8')).trim();
+  if (await canReach(dirname(dataDir), account)) {
+    if (!(await canReach(dataDir, account))) {
+      await chown(dataDir, 0, account.gid);
+      await chmod(dataDir, ((await stat(dataDir)).mode & 0o777) | 0o010);
+    }
+    return dataDir;
+  }
+  const home = join('/var/lib/tenon', randomBytes(6).toString('hex'));
   await mkdir(home, { recursive: true, mode: 0o755 });
+  await writeFile(kept, home, { mode: 0o600 });
   return home;
 }
 

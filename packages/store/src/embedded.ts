@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, open, readFile, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { TenonError } from '@tenon/lifecycle';
 import pg from 'pg';
 import { binaries, clusterHome, type ServerAccount, serverAccount } from './embedded-place.ts';
@@ -40,8 +40,9 @@ interface Place {
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   const dataDir = resolve(options.dataDir);
-  // Searchable, not readable: the server's account has to get to its own directory below.
-  await mkdir(dataDir, { recursive: true, mode: 0o711 });
+  // Only the data directory itself is closed, not what had to be made on the way to it.
+  await mkdir(dirname(dataDir), { recursive: true });
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const account = await serverAccount();
   const home = await clusterHome(dataDir, account);
   if (home !== dataDir) options.log(`the account "postgres" cannot reach ${dataDir}: the database lives in ${home}`);

@@ -27,6 +27,14 @@ export async function askForPostgres(env: Readonly<Record<string, string | undef
   }
 }
 
+/** The reason why the embedded server cannot run here, or null; a failure where TENON_REQUIRE names postgres. */
+export async function askForEmbedded(): Promise<string | null> {
+  const asked = await askForPostgres({ ...process.env, DATABASE_URL: undefined });
+  if ('reason' in asked) return asked.reason;
+  await asked.postgres.close();
+  return null;
+}
+
 async function open(given: string | undefined): Promise<RealPostgres> {
   let serverUrl = given ?? '';
   let stop = async () => {};
