@@ -31,10 +31,6 @@ describe('the worker', () => {
           calls.push('leaks');
           return 0;
         },
-        auditEffects: async () => {
-          calls.push('leaks');
-          return 0;
-        },
       },
       store: {
         now: async () => 100_000_000,
