@@ -1,37 +1,52 @@
 import { randomFillSync } from 'node:crypto';
 
-// One pool of random bytes for all ids: a call to the operating system for each would dominate the cost of an attempt.
+// One pool of random bytes, and their hexadecimal text, for all ids: a call to the operating system, or even a conversion, for each would
+// dominate the cost of an attempt.
 const pool = Buffer.alloc(4096);
-let used = pool.length;
+const ZEROS = '0'.repeat(32);
+let digits = '';
+let used = 0;
 
-function take(bytes: number): Buffer {
-  if (used + bytes > pool.length) {
+/** Where this many unused digits begin in `digits`. */
+function take(count: number): number {
+  if (used + count > digits.length) {
     randomFillSync(pool);
+    digits = pool.toString('hex');
     used = 0;
   }
-  used += bytes;
-  return pool.subarray(used - bytes, used);
+  used += count;
+  return used - count;
 }
+
+let prefixOf = Number.NaN;
+let prefix = '';
 
 /** A UUID v7 (RFC 9562): 48 bits of milliseconds, then random, so that ids sort by when they were made. */
 export function newId(now = Date.now()): string {
-  const random = take(10);
-  const time = now.toString(16).padStart(12, '0');
-  const hex = random.toString('hex');
-  const variant = ((Number.parseInt(hex[3] ?? '0', 16) & 0x3) | 0x8).toString(16);
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${hex.slice(0, 3)}-${variant}${hex.slice(4, 7)}-${hex.slice(7, 19)}`;
+  if (now !== prefixOf) {
+    const time = now.toString(16).padStart(12, '0');
+    prefix = `${time.slice(0, 8)}-${time.slice(8)}-7`;
+    prefixOf = now;
+  }
+  const at = take(20);
+  const variant = '89ab'.charAt((pool[(at + 1) >> 1] ?? 0) & 0x3);
+  return `${prefix}${digits.slice(at + 2, at + 5)}-${variant}${digits.slice(at + 5, at + 8)}-${digits.slice(at + 8, at + 20)}`;
 }
 
 /** A W3C trace id: 32 hex digits, never all zero. */
 export function newTraceId(): string {
-  const id = take(16).toString('hex');
-  return /[^0]/.test(id) ? id : newTraceId();
+  return nonZero(32);
 }
 
 /** A W3C span id: 16 hex digits, never all zero. */
 export function newSpanId(): string {
-  const id = take(8).toString('hex');
-  return /[^0]/.test(id) ? id : newSpanId();
+  return nonZero(16);
+}
+
+function nonZero(count: number): string {
+  const at = take(count);
+  const id = digits.slice(at, at + count);
+  return ZEROS.startsWith(id) ? nonZero(count) : id;
 }
 
 export function traceparent(traceId: string, spanId: string): string {

@@ -5,19 +5,42 @@ import type { Json } from './json.ts';
 import { openDraft } from './plan/draft.ts';
 import type { HookAnswer, HookCall } from './ports/transport.ts';
 
+export interface LogOptions {
+  /** Epoch ms, for log lines. */
+  readonly now?: () => number;
+  /** How much of a hook's log is kept, bytes. */
+  readonly logBytes?: number;
+}
+
+const NO_LINES: HookAnswer['logs'] = [];
+
 /** What a hook reads. Parts are made when first read: most hooks read few of them, and dispatch must stay cheap. */
 export class InProcessContext implements HookContext {
   readonly #call: HookCall;
   readonly #input: HookInput;
-  readonly log: HookLog;
+  readonly #options: LogOptions;
+  #log: BoundedLog | null = null;
+  #given: HookCall['plan'] | null = null;
   #draft: ReturnType<typeof openDraft> | null = null;
   #settled = false;
   #doorFailures: unknown[] | null = null;
 
-  constructor(call: HookCall, log: HookLog) {
+  constructor(call: HookCall, options: LogOptions) {
     this.#call = call;
-    this.#input = call.input;
-    this.log = log;
+    this.#input = call.parts ?? call.input;
+    this.#options = options;
+  }
+  get log(): HookLog {
+    this.#log ??= new BoundedLog(this.#options, this.#call);
+    return this.#log;
+  }
+  /** What the hook wrote, where the caller does not take the lines itself. */
+  get lines(): HookAnswer['logs'] {
+    return this.#log?.lines ?? NO_LINES;
+  }
+  #planCall(): HookCall['plan'] {
+    this.#given ??= this.#call.plan;
+    return this.#given;
   }
   get phase() {
     return this.#input.phase;
@@ -83,15 +106,16 @@ export class InProcessContext implements HookContext {
         throw new TenonError('point_closed', 'The plan was used after its hook had settled', {
           hint: 'Await everything that touches ctx.plan before the hook returns.',
         });
-      this.#draft = openDraft(this.#call.plan.value, { writable: this.#call.plan.open.length > 0 });
+      const { value, open } = this.#planCall();
+      this.#draft = openDraft(value, { writable: open.length > 0 });
     }
     return this.#draft.draft as Json;
   }
   get planRevision() {
-    return this.#call.plan.revision;
+    return this.#planCall().revision;
   }
   get open() {
-    return this.#call.plan.open;
+    return this.#planCall().open;
   }
   get signal() {
     return this.#call.signal();
@@ -131,9 +155,9 @@ export class InProcessContext implements HookContext {
 
   /** The edited plan, or null where the hook changed nothing or could not. */
   edit(): HookAnswer['edit'] {
-    if (!this.#draft || this.#call.plan.open.length === 0) return null;
+    if (!this.#draft || this.#planCall().open.length === 0) return null;
     const value: unknown = this.#draft.finish();
-    return value === this.#call.plan.value ? null : { kind: 'value', value };
+    return value === this.#planCall().value ? null : { kind: 'value', value };
   }
   settle(): void {
     this.#settled = true;
@@ -145,13 +169,13 @@ export class InProcessContext implements HookContext {
 export class BoundedLog implements HookLog {
   readonly lines: { at: number; level: string; message: string }[] = [];
   readonly #now: () => number;
-  readonly #onLog: HookCall['onLog'];
+  readonly #call: Pick<HookCall, 'onLog'>;
   #left: number;
 
-  constructor(options: { now: (() => number) | undefined; bytes: number | undefined; onLog: HookCall['onLog'] }) {
+  constructor(options: LogOptions, call: Pick<HookCall, 'onLog'>) {
     this.#now = options.now ?? Date.now;
-    this.#left = options.bytes ?? LIMITS.attemptLogBytes;
-    this.#onLog = options.onLog;
+    this.#left = options.logBytes ?? LIMITS.attemptLogBytes;
+    this.#call = call;
   }
   info(message: string): void {
     this.#add('info', message);
@@ -171,7 +195,7 @@ export class BoundedLog implements HookLog {
       level: this.#left < 0 ? 'warn' : level,
       message: this.#left < 0 ? 'further lines are left out: the log of one attempt is full' : text,
     };
-    if (this.#onLog) this.#onLog(line);
+    if (this.#call.onLog) this.#call.onLog(line);
     else this.lines.push(line);
   }
 }

@@ -7,7 +7,8 @@ import type { HookAnswer } from './ports/transport.ts';
 const REPLY_FIELDS = ['result', 'code', 'message', 'resourceExhausted', 'retryAfterMs', 'state', 'warnings'];
 /** What a hook's own words come to; the edit, effects and log lines come from elsewhere. */
 export type HookReplyParts = Omit<HookAnswer, 'edit' | 'effects' | 'logs'>;
-const OK: HookReplyParts = { result: 'ok', code: null, message: null, resourceExhausted: false, retryAfterMs: null, state: null, warnings: [] };
+/** What a hook means that returns nothing. */
+export const OK: HookReplyParts = { result: 'ok', code: null, message: null, resourceExhausted: false, retryAfterMs: null, state: null, warnings: [] };
 
 /** Judges what a hook in this process returned: nothing means ok, anything outside `HookReply` is `hook_protocol_error`. */
 export function parseReply(reply: unknown, where: { extension: string; phase: Phase }, stateBytes: number = LIMITS.extensionStateBytes): HookReplyParts {

@@ -1,16 +1,12 @@
-import { LIMITS } from '@tenon/vocabulary';
+import { LIMITS, type Phase } from '@tenon/vocabulary';
 import { answeredJson } from './answered-json.ts';
 import { messageOf, TenonError } from './errors.ts';
 import type { EffectDefinition, Extension, HookFunction } from './extension.ts';
-import { BoundedLog, InProcessContext } from './in-process-context.ts';
-import { type HookReplyParts, parseReply } from './in-process-reply.ts';
+import { InProcessContext, type LogOptions } from './in-process-context.ts';
+import { type HookReplyParts, OK, parseReply } from './in-process-reply.ts';
 import type { EffectFunctions, ExtensionClient, HookAnswer, HookCall, ReleaseAnswer, ReleaseCall, Transport } from './ports/transport.ts';
 
-export interface InProcessOptions {
-  /** Epoch ms, for log lines. */
-  readonly now?: () => number;
-  /** How much of a hook's log is kept, bytes. */
-  readonly logBytes?: number;
+export interface InProcessOptions extends LogOptions {
   /** How large the state of an extension may be, bytes of JSON. */
   readonly stateBytes?: number;
 }
@@ -60,23 +56,27 @@ function clientOf(extension: Extension, options: InProcessOptions): ExtensionCli
 }
 
 async function callHook(extension: Extension, call: HookCall, options: InProcessOptions): Promise<HookAnswer> {
-  const { phase } = call.input;
-  const where = { extension: extension.manifest.name, phase };
+  const { phase } = call.parts ?? call.input;
   const run: HookFunction | undefined = Object.hasOwn(extension.hooks, phase) ? extension.hooks[phase] : undefined;
-  if (!run) throw new TenonError('hook_protocol_error', `${where.extension} has no hook for ${phase}`, where);
-  const log = new BoundedLog({ now: options.now, bytes: options.logBytes, onLog: call.onLog });
-  const context = new InProcessContext(call, log);
+  if (!run) throw new TenonError('hook_protocol_error', `${extension.manifest.name} has no hook for ${phase}`, whereOf(extension, phase));
+  const context = new InProcessContext(call, options);
   try {
-    const reply = parseReply(await run(context), where, options.stateBytes);
-    const edit = reply.result === 'ok' ? context.edit() : null;
-    return answerOf(reply, edit, log.lines);
+    const said = await run(context);
+    // Most hooks have nothing to say, and nothing to judge.
+    const reply = said === undefined ? OK : parseReply(said, whereOf(extension, phase), options.stateBytes);
+    return answerOf(reply, reply.result === 'ok' ? context.edit() : null, context.lines);
   } catch (thrown) {
+    const where = whereOf(extension, phase);
     if (thrown instanceof TenonError) throw thrown.within(where);
     if (context.isDoorFailure(thrown)) throw thrown;
     throw new TenonError('hook_failed', messageOf(thrown), where, thrown);
   } finally {
     context.settle();
   }
+}
+
+function whereOf(extension: Extension, phase: Phase): { extension: string; phase: Phase } {
+  return { extension: extension.manifest.name, phase };
 }
 
 /** Field by field: spreading the reply costs six times as much as all else in the dispatch of a hook. */

@@ -9,6 +9,8 @@ import type { DriverServices, SandboxRef } from './driver.ts';
 /** One call of a hook. In-process transports read everything; the others send `input` and the plan. */
 export interface HookCall {
   readonly input: HookInput;
+  /** The same as `input`, where each part is made when it is read: what a transport in process uses where it is there. */
+  readonly parts?: HookInput;
   readonly plan: {
     readonly driver: string;
     readonly revision: number;

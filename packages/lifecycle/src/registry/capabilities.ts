@@ -86,6 +86,13 @@ export function judgeHook(driver: DriverShape, capabilities: DriverCapabilities,
   return { hook, state: 'supported', reason: phase.reason, needs };
 }
 
+/** Whether the engine may run a hook here: `judgeHook`'s `supported`, without its reasons where nothing but the phase is asked for. */
+export function isSupported(driver: DriverShape, capabilities: DriverCapabilities, hook: HookDeclaration): boolean {
+  const asksNothing = hook.points.length + hook.optionalPoints.length + hook.features.length + hook.optionalFeatures.length === 0;
+  if (asksNothing) return capabilities.phases.includes(hook.phase);
+  return judgeHook(driver, capabilities, hook).state === 'supported';
+}
+
 /** What a driver lacks for an extension. */
 export function missingFor(driver: DriverShape, capabilities: DriverCapabilities, manifest: Pick<Manifest, 'drivers' | 'hooks'>): Missing {
   if (!runsOn(manifest, driver.kinds)) return { runs: false, refused: [], noOp: [] };

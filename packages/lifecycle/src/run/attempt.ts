@@ -1,18 +1,16 @@
 import { type Phase, phaseRow } from '@tenon/vocabulary';
-import type { HookInput } from '../context.ts';
 import { messageOf, storable, TenonError, toTenonError } from '../errors.ts';
 import type { HookDeclaration } from '../extension.ts';
 import type { JsonObject } from '../json.ts';
 import { foldEdit } from '../plan/fold.ts';
-import { openPoints } from '../plan/points.ts';
 import type { ExtensionClient, HookAnswer } from '../ports/transport.ts';
-import type { ActiveExtension, AttemptRecord, EffectRecord } from '../records.ts';
+import type { ActiveExtension, AttemptRecord, EffectRecord, ExtensionRecord } from '../records.ts';
 import { backoff } from './backoff.ts';
-import type { AbortCause } from './deadline.ts';
+import type { AbortCause, GuardedResult } from './deadline.ts';
 import type { Resolved } from './directory.ts';
-import { AttemptDoors, ShadowStop } from './doors.ts';
-import { idempotencyKey } from './keys.ts';
-import type { Session } from './session.ts';
+import { ShadowStop } from './doors.ts';
+import { HookAttempt, HookTurn } from './hook-attempt.ts';
+import type { Begun, Session } from './session.ts';
 
 /** How one hook ended, after all its attempts. */
 export type HookEnd =
@@ -24,35 +22,48 @@ export type HookEnd =
 
 type AttemptEnd = HookEnd | { readonly kind: 'retry'; readonly error: TenonError; readonly afterMs: number | null };
 
-/** Runs one hook of one extension with its attempts, deadline, breaker, kill switch and effects; records every attempt. */
-export async function callHook(session: Session, phase: Phase, active: ActiveExtension, hook: HookDeclaration): Promise<HookEnd> {
+const WELL: HookEnd = { kind: 'ok', warnings: [] };
+
+/**
+ * Runs one hook of one extension with its attempts, deadline, breaker, kill switch and effects; records every attempt. The answer is no
+ * promise where nothing had to be awaited.
+ */
+export function callHook(session: Session, phase: Phase, active: ActiveExtension, hook: HookDeclaration): HookEnd | Promise<HookEnd> {
+  const { directory, clock } = session.deps;
+  const known = directory.atHand(active.name, active.revision, clock.monotonic());
+  if (known === null) return lookUpAndCall(session, phase, active, hook);
+  return killed(session, phase, active, known.extension) ?? callResolved(session, phase, active, hook, known.resolved);
+}
+
+async function lookUpAndCall(session: Session, phase: Phase, active: ActiveExtension, hook: HookDeclaration): Promise<HookEnd> {
+  const { directory } = session.deps;
+  const stopped = killed(session, phase, active, (await directory.all()).get(active.name));
+  if (stopped !== null) return stopped;
+  const resolved = await directory.resolve(active.name, active.revision);
+  if (resolved.kind === 'client') return callResolved(session, phase, active, hook, resolved);
+  const error = new TenonError('revision_unavailable', resolved.detail, { extension: active.name, phase });
+  return skip(session, phase, active, `revision unavailable: ${resolved.detail}`, error);
+}
+
+function killed(session: Session, phase: Phase, active: ActiveExtension, extension: ExtensionRecord | undefined): HookEnd | null {
+  if (!extension?.killSwitch.on) return null;
+  const error = new TenonError('killed', `${active.name} is stopped by its kill switch: ${extension.killSwitch.reason ?? ''}`, {
+    extension: active.name,
+    phase,
+    hint: `Turn the kill switch of ${active.name} off, or leave the extension out.`,
+  });
+  return skip(session, phase, active, `kill switch on: ${extension.killSwitch.reason ?? 'no reason given'}`, error);
+}
+
+function callResolved(
+  session: Session,
+  phase: Phase,
+  active: ActiveExtension,
+  hook: HookDeclaration,
+  resolved: Extract<Resolved, { kind: 'client' }>,
+): HookEnd | Promise<HookEnd> {
   const { deps } = session;
   const row = phaseRow(phase);
-  const extension = (await deps.directory.all()).get(active.name);
-  if (extension?.killSwitch.on) {
-    const reason = `kill switch on: ${extension.killSwitch.reason ?? 'no reason given'}`;
-    return skip(
-      session,
-      phase,
-      active,
-      reason,
-      new TenonError('killed', `${active.name} is stopped by its kill switch: ${extension.killSwitch.reason ?? ''}`, {
-        extension: active.name,
-        phase,
-        hint: `Turn the kill switch of ${active.name} off, or leave the extension out.`,
-      }),
-    );
-  }
-  const resolved = await deps.directory.resolve(active.name, active.revision);
-  if (resolved.kind === 'gone') {
-    return skip(
-      session,
-      phase,
-      active,
-      `revision unavailable: ${resolved.detail}`,
-      new TenonError('revision_unavailable', resolved.detail, { extension: active.name, phase }),
-    );
-  }
   if (session.dry && !active.dryRunSafe) return skip(session, phase, active, 'not safe to run dry (dryRunSafe is false)', null);
   const outOfProcess = resolved.transport !== 'in_process';
   if (active.mode === 'shadow' && outOfProcess && row.effects && !active.shadowSafe)
@@ -71,53 +82,65 @@ export async function callHook(session: Session, phase: Phase, active: ActiveExt
     return skip(session, phase, active, 'breaker open', error);
   }
   session.entered.add(active.name);
-  session.hookBegins(active.name, phase);
+  return attempts(new HookTurn(session, phase, active, hook, resolved), guarded);
+}
+
+async function attempts(turn: HookTurn, guarded: boolean): Promise<HookEnd> {
+  const { session, active } = turn;
+  const { deps } = session;
+  let parentId: string | null = null;
+  let begun: Begun | null = null;
   try {
-    return await attempts(session, phase, active, hook, resolved, guarded);
+    if (phaseRow(turn.phase).effects && turn.resolved.transport !== 'in_process' && active.mode !== 'shadow') {
+      session.hookBegins(active.name, turn.phase, deps.clock.monotonic());
+      await standForEffects(turn);
+    } else {
+      begun = session.begin();
+      session.hookBegins(active.name, turn.phase, begun.mono);
+    }
+    for (let number = 1; ; number++) {
+      begun ??= session.begin();
+      const state = session.states.get(active.name) ?? (session.run.operation === 'create' ? NO_STATE : await stateOf(session, active.name));
+      // Its release then links to the attempt that may have made it.
+      if (turn.wild !== null && number === 1) session.ledger.change(turn.wild.id, { attemptId: begun.id });
+      const deadlineMs = Math.max(1, Math.min(turn.hook.deadlineMs, session.budgetLeft(begun.mono)));
+      const attempt = new HookAttempt(turn, begun, number, parentId, deadlineMs, state.value);
+      const result = await attempt.call();
+      attempt.settle();
+      const end =
+        result.kind === 'value' ? judge(attempt, result.value) : result.kind === 'thrown' ? failed(attempt, result.error) : await cutOff(attempt, result);
+      parentId ??= begun.id;
+      if (guarded) judgeForBreaker(session, active, turn.resolved.revision, end);
+      if (end.kind !== 'retry') return end;
+      const wait = end.afterMs ?? backoff(deps.clock, number - 1, deps.limits.retryBaseMs, deps.limits.retryMaxMs);
+      if (number >= deps.limits.attempts || wait >= session.budgetLeft()) return { kind: 'failed', error: end.error };
+      await session.waitingFor('retry', () => deps.clock.sleep(wait));
+      const cause = session.guard.aborted;
+      if (cause !== null) return { kind: 'aborted', cause, error: end.error };
+      begun = null;
+    }
   } finally {
     session.hookEnds();
   }
 }
 
-async function attempts(
-  session: Session,
-  phase: Phase,
-  active: ActiveExtension,
-  hook: HookDeclaration,
-  resolved: Extract<Resolved, { kind: 'client' }>,
-  guarded: boolean,
-): Promise<HookEnd> {
-  const { deps } = session;
-  const key = idempotencyKey(session.run.id, phase, active.name);
-  let wild: EffectRecord | null = null;
-  if (phaseRow(phase).effects && resolved.transport !== 'in_process' && active.mode !== 'shadow') {
-    wild =
-      session.ledger.ofKey(key).find((each) => each.kind === '*') ??
-      session.ledger.intend({
-        extension: active.name,
-        revision: resolved.revision,
-        phase,
-        attemptId: null,
-        kind: '*',
-        key,
-        input: null,
-        scope: phaseRow(phase).effectScope,
-        idempotencyKey: key,
-      });
-    await session.journal.commit();
-  }
-  let parentId: string | null = null;
-  for (let number = 1; ; number++) {
-    const { end, attemptId } = await oneAttempt({ session, phase, active, hook, resolved, key, number, parentId, wild });
-    parentId ??= attemptId;
-    if (guarded) judgeForBreaker(session, active, resolved.revision, end);
-    if (end.kind !== 'retry') return end;
-    const wait = end.afterMs ?? backoff(deps.clock, number - 1, deps.limits.retryBaseMs, deps.limits.retryMaxMs);
-    if (number >= deps.limits.attempts || wait >= session.budgetLeft()) return { kind: 'failed', error: end.error };
-    await session.waitingFor('retry', () => deps.clock.sleep(wait));
-    const cause = session.guard.aborted;
-    if (cause !== null) return { kind: 'aborted', cause, error: end.error };
-  }
+/** Commits the row that stands for whatever an out-of-process hook is about to make. */
+async function standForEffects(turn: HookTurn): Promise<void> {
+  const { session, phase, key } = turn;
+  turn.wild =
+    session.ledger.ofKey(key).find((each) => each.kind === '*') ??
+    session.ledger.intend({
+      extension: turn.active.name,
+      revision: turn.resolved.revision,
+      phase,
+      attemptId: null,
+      kind: '*',
+      key,
+      input: null,
+      scope: phaseRow(phase).effectScope,
+      idempotencyKey: key,
+    });
+  await session.journal.commit();
 }
 
 function judgeForBreaker(session: Session, active: ActiveExtension, revision: string, end: AttemptEnd): void {
@@ -127,118 +150,96 @@ function judgeForBreaker(session: Session, active: ActiveExtension, revision: st
   else breakers.answered(active.name, revision);
 }
 
-interface AttemptPlan {
-  readonly session: Session;
-  readonly phase: Phase;
-  readonly active: ActiveExtension;
-  readonly hook: HookDeclaration;
-  readonly resolved: Extract<Resolved, { kind: 'client' }>;
-  readonly key: string;
-  readonly number: number;
-  readonly parentId: string | null;
-  /** The row that stands for whatever an out-of-process hook makes. */
-  readonly wild: EffectRecord | null;
-}
-
-async function oneAttempt(plan: AttemptPlan): Promise<{ end: AttemptEnd; attemptId: string }> {
-  const { session, phase, active, hook, resolved, key, number } = plan;
-  const { deps } = session;
-  const begun = session.begin();
-  // Its release then links to the attempt that may have made it.
-  if (plan.wild !== null && number === 1) session.ledger.change(plan.wild.id, { attemptId: begun.id });
-  const shadow = active.mode === 'shadow';
-  const deadlineMs = Math.max(1, Math.min(hook.deadlineMs, session.budgetLeft()));
-  const state = await stateOf(session, active.name);
-  let signalOf: (() => AbortSignal) | null = null;
-  const doors = new AttemptDoors({
-    session,
-    active,
-    phase,
-    client: resolved.client,
-    revision: resolved.revision,
-    attemptId: begun.id,
-    idempotencyKey: key,
-    scope: phaseRow(phase).effectScope,
-    allowed: phaseRow(phase).effects,
-    signal: () => (signalOf === null ? new AbortController().signal : signalOf()),
-  });
-  const declared = [...hook.points, ...hook.optionalPoints];
-  const open =
-    phaseRow(phase).plan === 'read' ? [] : openPoints(declared, session.driver.schema, phase).map((point) => ({ point: point.name, path: point.path }));
-  const input = inputOf(plan, state.value, deadlineMs);
-  const written: HookAnswer['logs'][number][] = [];
-  const result = await session.guard.run(deadlineMs, (signal) => {
-    signalOf = signal;
-    return resolved.client.hook({
-      input,
-      plan: { driver: session.driver.name, revision: Math.max(0, session.revisions.length - 1), value: session.plan, open, schema: session.driver.schema },
-      deadlineMs,
-      signal,
-      traceparent: begun.traceparent,
-      doors,
-      services: session.driver.services(),
-      onLog: (line) => void written.push(line),
-    });
-  });
-  doors.settle();
-  const common = {
-    kind: 'hook',
-    phase,
-    extension: active.name,
-    revision: resolved.revision,
-    number,
-    parentId: plan.parentId,
-    effects: doors.made,
-    wouldBeEffects: doors.wouldBe,
-    // As it stands now: a hook that timed out may go on writing.
-    logs: [...written],
-  } as const;
-  const place = { extension: active.name, phase, attemptId: begun.id };
-
-  if (result.kind === 'timed_out' || result.kind === 'aborted') {
-    markUnanswered(session, key);
-    if (result.kind === 'timed_out') {
-      const error = new TenonError('hook_timed_out', `${active.name} did not answer ${phase} within ${deadlineMs} ms`, {
-        ...place,
-        hint: `Raise deadlineMs of this hook (at most ${deps.limits.hookDeadlineMaxMs}), or find out why it is slow.`,
-      });
-      session.finish(begun, { ...common, outcome: 'timed_out', error: errorOf(error), message: error.message });
-      return { attemptId: begun.id, end: { kind: 'retry', error, afterMs: null } };
-    }
-    // An aborted call is a lost answer; in process it gets a moment to notice its signal, so that it does not run on into the unwinding.
-    if (resolved.transport === 'in_process') await Promise.race([result.late, deps.clock.sleep(deps.limits.abortGraceMs)]);
-    const error = abortError(result.cause, place);
-    session.finish(begun, { ...common, outcome: 'aborted', reason: result.cause, error: errorOf(error), message: error.message });
-    return { attemptId: begun.id, end: { kind: 'aborted', cause: result.cause, error } };
-  }
-  if (result.kind === 'thrown') {
-    if (result.error instanceof ShadowStop) {
-      session.finish(begun, { ...common, outcome: 'shadowed', reason: result.error.message });
-      return { attemptId: begun.id, end: { kind: 'ok', warnings: [] } };
-    }
-    const error = toTenonError(result.error, 'hook_failed', place);
-    const lost = error.code === 'extension_unavailable' || error.code === 'hook_timed_out';
-    if (lost) markUnanswered(session, key);
-    session.finish(begun, {
-      ...common,
-      outcome: shadow ? 'shadowed' : error.code === 'hook_timed_out' ? 'timed_out' : 'failed',
-      error: errorOf(error),
-      message: error.message,
-    });
-    if (shadow) return { attemptId: begun.id, end: { kind: 'ok', warnings: [] } };
-    return { attemptId: begun.id, end: lost ? { kind: 'retry', error, afterMs: error.context.retryAfterMs ?? null } : { kind: 'failed', error } };
-  }
-  return { attemptId: begun.id, end: judge(plan, result.value, begun, common) };
-}
-
 type Common = Pick<AttemptRecord, 'kind' | 'phase' | 'extension' | 'revision' | 'number' | 'parentId' | 'effects' | 'wouldBeEffects' | 'logs'>;
 
-/** Judges an answer that arrived in time: result, plan changes, effects, state. */
-function judge(plan: AttemptPlan, answer: HookAnswer, begun: ReturnType<Session['begin']>, common: Common): AttemptEnd {
-  const { session, phase, active, hook } = plan;
-  const place = { extension: active.name, phase, attemptId: begun.id };
+function commonOf(attempt: HookAttempt): Common {
+  return {
+    kind: 'hook',
+    phase: attempt.turn.phase,
+    extension: attempt.turn.active.name,
+    revision: attempt.turn.resolved.revision,
+    number: attempt.number,
+    parentId: attempt.parentId,
+    effects: attempt.made,
+    wouldBeEffects: attempt.wouldBe,
+    logs: attempt.lines,
+  };
+}
+
+function placeOf(attempt: HookAttempt) {
+  return { extension: attempt.turn.active.name, phase: attempt.turn.phase, attemptId: attempt.begun.id };
+}
+
+/** The deadline or an abort came before the answer. */
+async function cutOff(attempt: HookAttempt, result: Extract<GuardedResult<HookAnswer>, { kind: 'timed_out' | 'aborted' }>): Promise<AttemptEnd> {
+  const { begun, deadlineMs } = attempt;
+  const { session, phase, active, key, resolved } = attempt.turn;
+  const { deps } = session;
+  const common = commonOf(attempt);
+  const place = placeOf(attempt);
+  markUnanswered(session, key);
+  if (result.kind === 'timed_out') {
+    const error = new TenonError('hook_timed_out', `${active.name} did not answer ${phase} within ${deadlineMs} ms`, {
+      ...place,
+      hint: `Raise deadlineMs of this hook (at most ${deps.limits.hookDeadlineMaxMs}), or find out why it is slow.`,
+    });
+    session.finish(begun, { ...common, outcome: 'timed_out', error: errorOf(error), message: error.message });
+    return { kind: 'retry', error, afterMs: null };
+  }
+  // An aborted call is a lost answer; in process it gets a moment to notice its signal, so that it does not run on into the unwinding.
+  if (resolved.transport === 'in_process') await Promise.race([result.late, deps.clock.sleep(deps.limits.abortGraceMs)]);
+  const error = abortError(result.cause, place);
+  session.finish(begun, { ...common, outcome: 'aborted', reason: result.cause, error: errorOf(error), message: error.message });
+  return { kind: 'aborted', cause: result.cause, error };
+}
+
+/** The call threw: the hook itself, its transport, or a door in shadow. */
+function failed(attempt: HookAttempt, thrown: unknown): AttemptEnd {
+  const { begun } = attempt;
+  const { session, active, key } = attempt.turn;
+  const common = commonOf(attempt);
+  if (thrown instanceof ShadowStop) {
+    session.finish(begun, { ...common, outcome: 'shadowed', reason: thrown.message });
+    return WELL;
+  }
   const shadow = active.mode === 'shadow';
+  const error = toTenonError(thrown, 'hook_failed', placeOf(attempt));
+  const lost = error.code === 'extension_unavailable' || error.code === 'hook_timed_out';
+  if (lost) markUnanswered(session, key);
+  session.finish(begun, {
+    ...common,
+    outcome: shadow ? 'shadowed' : error.code === 'hook_timed_out' ? 'timed_out' : 'failed',
+    error: errorOf(error),
+    message: error.message,
+  });
+  if (shadow) return WELL;
+  return lost ? { kind: 'retry', error, afterMs: error.context.retryAfterMs ?? null } : { kind: 'failed', error };
+}
+
+/** Judges an answer that arrived in time: result, plan changes, effects, state. */
+function judge(attempt: HookAttempt, answer: HookAnswer): AttemptEnd {
+  const { begun, turn } = attempt;
+  const { session, phase, active, hook } = turn;
+  const shadow = active.mode === 'shadow';
+  const silent = answer.result === 'ok' && answer.edit === null && answer.state === null && answer.effects.length === 0 && answer.message === null;
+  if (silent && answer.warnings.length === 0 && turn.wild === null && !shadow) {
+    session.finish(begun, {
+      kind: 'hook',
+      phase,
+      extension: active.name,
+      revision: turn.resolved.revision,
+      number: attempt.number,
+      parentId: attempt.parentId,
+      outcome: 'ok',
+      effects: attempt.made,
+      wouldBeEffects: attempt.wouldBe,
+      logs: answer.logs.length === 0 ? attempt.lines : [...attempt.lines, ...answer.logs],
+    });
+    return WELL;
+  }
   const row = phaseRow(phase);
+  const common = commonOf(attempt);
+  const place = placeOf(attempt);
   const said = {
     message: answer.message === null ? null : storable(answer.message),
     warnings: answer.warnings.map((line) => storable(line)),
@@ -267,8 +268,8 @@ function judge(plan: AttemptPlan, answer: HookAnswer, begun: ReturnType<Session[
   let fold: ReturnType<typeof foldEdit> | null = null;
   let effects: readonly string[] = common.effects;
   try {
-    if (answer.effects.length > 0) effects = [...effects, ...adoptEffects(plan, answer, begun.id, shadow)];
-    else if (plan.wild !== null) closeWild(session, plan.wild);
+    if (answer.effects.length > 0) effects = [...effects, ...adoptEffects(turn, answer, begun.id, shadow)];
+    else if (turn.wild !== null) closeWild(session, turn.wild);
     if (answer.edit !== null && session.plan !== null) {
       fold = foldEdit({
         before: session.plan,
@@ -277,7 +278,7 @@ function judge(plan: AttemptPlan, answer: HookAnswer, begun: ReturnType<Session[
         phase,
         declared: [...hook.points, ...hook.optionalPoints],
         owners: session.owners,
-        author: { extension: active.name, revision: plan.resolved.revision, phase },
+        author: { extension: active.name, revision: turn.resolved.revision, phase },
         overrides: active.overrides,
         reason: answer.message,
       });
@@ -317,8 +318,8 @@ function judge(plan: AttemptPlan, answer: HookAnswer, begun: ReturnType<Session[
 }
 
 /** The answer's effects take the place of the row that stood for them; an identity that is held keeps its row. */
-function adoptEffects(plan: AttemptPlan, answer: HookAnswer, attemptId: string, shadow: boolean): string[] {
-  const { session, phase, active } = plan;
+function adoptEffects(turn: HookTurn, answer: HookAnswer, attemptId: string, shadow: boolean): string[] {
+  const { session, phase, active } = turn;
   if (shadow) return [];
   if (!phaseRow(phase).effects)
     throw new TenonError('hook_protocol_error', `${active.name} answered ${answer.effects.length} effects in ${phase}, which allows none`, {
@@ -326,7 +327,7 @@ function adoptEffects(plan: AttemptPlan, answer: HookAnswer, attemptId: string, 
       phase,
     });
   const { ledger, deps } = session;
-  let wild = plan.wild === null ? null : (ledger.get(plan.wild.id) ?? null);
+  let wild = turn.wild === null ? null : (ledger.get(turn.wild.id) ?? null);
   const unanswered = wild?.unanswered ?? false;
   const ids: string[] = [];
   for (const effect of answer.effects) {
@@ -345,14 +346,14 @@ function adoptEffects(plan: AttemptPlan, answer: HookAnswer, attemptId: string, 
     }
     const row = ledger.intend({
       extension: active.name,
-      revision: plan.resolved.revision,
+      revision: turn.resolved.revision,
       phase,
       attemptId,
       kind: effect.kind,
       key: effect.key,
       input: null,
       scope,
-      idempotencyKey: plan.key,
+      idempotencyKey: turn.key,
     });
     ids.push(ledger.change(row.id, { ...made, unanswered }).id);
   }
@@ -372,14 +373,16 @@ function markUnanswered(session: Session, key: string): void {
   for (const row of session.ledger.ofKey(key)) session.ledger.change(row.id, { unanswered: true });
 }
 
-async function stateOf(session: Session, extension: string): Promise<{ value: JsonObject | null }> {
-  let known = session.states.get(extension);
-  if (known === undefined) {
-    known = {
-      value: session.sandbox === null || session.run.operation === 'create' ? null : await session.deps.store.extensionState(session.sandbox.id, extension),
-    };
-    session.states.set(extension, known);
-  }
+interface State {
+  readonly value: JsonObject | null;
+}
+const NO_STATE: State = { value: null };
+
+async function stateOf(session: Session, extension: string): Promise<State> {
+  // A create begins with nothing kept.
+  if (session.sandbox === null || session.run.operation === 'create') return NO_STATE;
+  const known = { value: await session.deps.store.extensionState(session.sandbox.id, extension) };
+  session.states.set(extension, known);
   return known;
 }
 
@@ -396,38 +399,6 @@ function checkState(session: Session, extension: string, state: JsonObject): voi
 function keepState(session: Session, extension: string, value: JsonObject): void {
   session.states.set(extension, { value });
   if (session.sandbox !== null) session.journal.note({ type: 'extension_state', sandboxId: session.sandbox.id, extension, value });
-}
-
-function inputOf(plan: AttemptPlan, state: JsonObject | null, deadlineMs: number): HookInput {
-  const { session, phase, active } = plan;
-  const { request, run } = session;
-  return {
-    phase,
-    extension: active.name,
-    revision: plan.resolved.revision,
-    run: {
-      id: run.id,
-      operation: run.operation,
-      attempt: plan.number,
-      idempotencyKey: plan.key,
-      deadline: new Date(session.deps.clock.now() + deadlineMs).toISOString(),
-    },
-    sandbox: session.ref,
-    driver: { name: session.driver.name, chain: session.driver.chain, features: session.capabilities.features },
-    actor: run.actor,
-    requestId: run.requestId,
-    template: request.template,
-    resources: request.template.resources,
-    gpu: request.gpu,
-    command: request.command,
-    claims: session.record.claims,
-    config: active.config,
-    requestConfig: active.requestConfig,
-    state,
-    shadow: active.mode === 'shadow',
-    dryRun: session.dry,
-    failure: session.failure === null ? null : { code: session.failure.code, message: session.failure.message },
-  };
 }
 
 function skip(session: Session, phase: Phase, active: ActiveExtension, reason: string, error: TenonError | null): HookEnd {

@@ -42,6 +42,7 @@ export class Breakers {
 
   /** Whether a call may go out now; in half-open state only one does until it is judged. */
   admit(extension: string, revision: string): boolean {
+    if (this.circuits.size === 0) return true;
     const state = this.state(extension, revision);
     if (state === 'closed') return true;
     if (state === 'open') return false;
@@ -53,7 +54,7 @@ export class Breakers {
   }
 
   answered(extension: string, revision: string): void {
-    this.circuits.delete(keyOf(extension, revision));
+    if (this.circuits.size > 0) this.circuits.delete(keyOf(extension, revision));
   }
 
   failed(extension: string, revision: string): void {

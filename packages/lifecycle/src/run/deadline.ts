@@ -15,8 +15,9 @@ export class RunTimer {
     this.clock = clock;
   }
 
-  arm(ms: number, callback: () => void): void {
-    this.dueAt = this.clock.monotonic() + ms;
+  /** `now`, where the caller knows it, spares a look at the clock: monotonic ms. */
+  arm(ms: number, callback: () => void, now = this.clock.monotonic()): void {
+    this.dueAt = now + ms;
     this.callback = callback;
     if (this.dueAt < this.firesAt) this.schedule(ms);
   }
@@ -64,93 +65,128 @@ export type GuardedResult<T> =
   | { readonly kind: 'timed_out'; readonly late: Promise<void> }
   | { readonly kind: 'aborted'; readonly cause: AbortCause; readonly late: Promise<void> };
 
+interface Interruptible {
+  interrupt(why: 'timed_out' | AbortCause): void;
+}
+
 /** Calls in flight of one run: at most one hook, release or driver call at a time, each with a deadline, all abortable together. */
 export class CallGuard {
   private readonly timer: RunTimer;
-  private readonly closed: { cause: AbortCause | null } = { cause: null };
-  private interrupt: ((cause: AbortCause) => void) | null = null;
+  private cause: AbortCause | null = null;
+  private current: Interruptible | null = null;
+  private readonly expire = () => this.current?.interrupt('timed_out');
 
   constructor(clock: Clock) {
     this.timer = new RunTimer(clock);
   }
 
   get aborted(): AbortCause | null {
-    return this.closed.cause;
+    return this.cause;
   }
 
   /** Aborts the call in flight and refuses every later one, until `reopen`. */
   abort(cause: AbortCause): void {
-    this.closed.cause ??= cause;
-    this.interrupt?.(cause);
+    this.cause ??= cause;
+    this.current?.interrupt(cause);
   }
 
   /** Aborts only the call in flight. */
   abortCall(cause: AbortCause): void {
-    this.interrupt?.(cause);
+    this.current?.interrupt(cause);
   }
 
   /** Unwinding ignores what aborted the run. A lost lease is never reopened. */
   reopen(): void {
-    if (this.closed.cause !== 'lost') this.closed.cause = null;
+    if (this.cause !== 'lost') this.cause = null;
   }
 
   close(): void {
     this.timer.close();
   }
 
-  run<T>(deadlineMs: number, call: (signal: () => AbortSignal) => Promise<T>): Promise<GuardedResult<T>> {
-    const standing = this.closed.cause;
-    if (standing !== null) return Promise.resolve({ kind: 'aborted', cause: standing, late: Promise.resolve() });
+  /** `begunAt`, where the caller knows it, spares a look at the clock: monotonic ms. */
+  run<T>(deadlineMs: number, call: (signal: () => AbortSignal) => Promise<T>, begunAt?: number): Promise<GuardedResult<T>> {
+    const guarded = this.guard<T>(deadlineMs, begunAt);
+    return guarded.follow({ make: () => call(() => guarded.signal()) });
+  }
+
+  /** Opens the guard of one call, which the caller then makes through `follow`: what `run` does, without a function for each step. */
+  guard<T>(deadlineMs: number, begunAt?: number): GuardedCall<T> {
+    const guarded = new GuardedCall<T>(this, this.cause);
+    if (this.cause === null) {
+      this.current = guarded;
+      this.timer.arm(deadlineMs, this.expire, begunAt);
+    }
+    return guarded;
+  }
+
+  /** For the call itself: it has settled, in time or not. */
+  ended(guarded: Interruptible): void {
+    if (this.current !== guarded) return;
+    this.current = null;
+    this.timer.disarm();
+  }
+}
+
+/** One call under guard. Everything that few calls need, the signal and the late end, is made when it is asked for. */
+export class GuardedCall<T> {
+  private readonly guard: CallGuard;
+  private over: 'timed_out' | AbortCause | null;
+  private controller: AbortController | null = null;
+  private returned = false;
+  private resolve: ((result: GuardedResult<T>) => void) | null = null;
+  private lateSettled: (() => void) | null = null;
+
+  constructor(guard: CallGuard, standing: AbortCause | null) {
+    this.guard = guard;
+    this.over = standing;
+  }
+
+  signal(): AbortSignal {
+    if (this.controller === null) {
+      this.controller = new AbortController();
+      if (this.over !== null) this.controller.abort(this.over);
+    }
+    return this.controller.signal;
+  }
+
+  /** Makes the call and settles with how it went; never rejects. A guard that was closed before refuses without calling. */
+  follow(call: { make(): Promise<T> }): Promise<GuardedResult<T>> {
+    if (this.over !== null && this.over !== 'timed_out') return Promise.resolve({ kind: 'aborted', cause: this.over, late: Promise.resolve() });
     return new Promise((resolve) => {
-      let controller: AbortController | null = null;
-      let over: 'timed_out' | AbortCause | null = null;
-      let settled = false;
-      let lateSettled: () => void = () => undefined;
-      const late = new Promise<void>((done) => {
-        lateSettled = done;
-      });
-      const signal = () => {
-        if (controller === null) {
-          controller = new AbortController();
-          if (over !== null) controller.abort(over);
-        }
-        return controller.signal;
-      };
-      const end = (result: GuardedResult<T>) => {
-        if (settled) return;
-        settled = true;
-        this.timer.disarm();
-        this.interrupt = null;
-        resolve(result);
-      };
-      this.timer.arm(deadlineMs, () => {
-        over = 'timed_out';
-        controller?.abort('timed_out');
-        end({ kind: 'timed_out', late });
-      });
-      this.interrupt = (cause) => {
-        over = cause;
-        controller?.abort(cause);
-        end({ kind: 'aborted', cause, late });
-      };
+      this.resolve = resolve;
       let promise: Promise<T>;
       try {
-        promise = call(signal);
+        promise = call.make();
       } catch (error) {
-        end({ kind: 'thrown', error });
-        lateSettled();
+        this.end({ kind: 'thrown', error });
         return;
       }
       promise.then(
-        (value) => {
-          end({ kind: 'value', value });
-          lateSettled();
-        },
-        (error: unknown) => {
-          end({ kind: 'thrown', error });
-          lateSettled();
-        },
+        (value) => this.end({ kind: 'value', value }),
+        (error: unknown) => this.end({ kind: 'thrown', error }),
       );
     });
+  }
+
+  interrupt(why: 'timed_out' | AbortCause): void {
+    if (this.over !== null || this.returned) return;
+    this.over = why;
+    this.controller?.abort(why);
+    const late = new Promise<void>((settled) => {
+      this.lateSettled = settled;
+    });
+    this.guard.ended(this);
+    this.resolve?.(why === 'timed_out' ? { kind: 'timed_out', late } : { kind: 'aborted', cause: why, late });
+  }
+
+  private end(result: GuardedResult<T>): void {
+    this.returned = true;
+    if (this.over !== null) {
+      this.lateSettled?.();
+      return;
+    }
+    this.guard.ended(this);
+    this.resolve?.(result);
   }
 }

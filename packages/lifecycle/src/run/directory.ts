@@ -29,9 +29,10 @@ export class ExtensionDirectory {
   private readonly vault: Vault;
   private readonly transports: Readonly<Partial<Record<TransportKind, Transport>>>;
   private readonly clock: Clock;
-  private extensions: { at: number; byName: Promise<ReadonlyMap<string, ExtensionRecord>> } | null = null;
+  private extensions: { at: number; byName: Promise<ReadonlyMap<string, ExtensionRecord>>; loaded: ReadonlyMap<string, ExtensionRecord> | null } | null = null;
   private rules: { at: number; rows: Promise<readonly ActivationRow[]> } | null = null;
   private readonly clients = new Map<string, ExtensionClient>();
+  private readonly known = new WeakMap<RevisionRecord, { readonly extension: ExtensionRecord; readonly resolved: Extract<Resolved, { kind: 'client' }> }>();
 
   constructor(
     store: Pick<RegistryStore, 'listExtensions' | 'listActivations'>,
@@ -54,13 +55,41 @@ export class ExtensionDirectory {
     const now = this.clock.monotonic();
     if (this.extensions === null || now - this.extensions.at > FRESH_MS) {
       const byName = this.store.listExtensions().then((list) => new Map(list.map((extension) => [extension.name, extension])));
-      this.extensions = { at: now, byName };
-      // A failed read is not remembered: the next caller asks again.
-      byName.catch(() => {
-        this.extensions = null;
-      });
+      const picture: NonNullable<typeof this.extensions> = { at: now, byName, loaded: null };
+      this.extensions = picture;
+      byName.then(
+        (loaded) => {
+          picture.loaded = loaded;
+        },
+        // A failed read is not remembered: the next caller asks again.
+        () => {
+          this.extensions = null;
+        },
+      );
     }
     return this.extensions.byName;
+  }
+
+  /**
+   * The extension, and its frozen revision where it is in process, as the fresh picture has them, or null: then `all` and `resolve` must be
+   * awaited. A run asks before each hook, and mostly needs not wait. `now`: monotonic ms.
+   */
+  atHand(name: string, frozen: string, now: number): { readonly extension: ExtensionRecord; readonly resolved: Extract<Resolved, { kind: 'client' }> } | null {
+    const picture = this.extensions;
+    if (picture === null || picture.loaded === null || now - picture.at > FRESH_MS) return null;
+    const extension = picture.loaded.get(name);
+    if (extension === undefined) return null;
+    let revision: RevisionRecord | undefined;
+    for (const each of extension.revisions) if (each.revision === frozen) revision = each;
+    if (revision === undefined || revision.transport.kind !== 'in_process') return null;
+    const client = this.transports.in_process?.open(revision, null) ?? null;
+    if (client === null) return null;
+    let known = this.known.get(revision);
+    if (known === undefined || known.resolved.client !== client) {
+      known = { extension, resolved: resolved(revision, client) };
+      this.known.set(revision, known);
+    }
+    return known.extension === extension ? known : { extension, resolved: known.resolved };
   }
 
   activations(): Promise<readonly ActivationRow[]> {
@@ -135,7 +164,7 @@ export class ExtensionDirectory {
   }
 }
 
-function resolved(revision: RevisionRecord, client: ExtensionClient): Resolved {
+function resolved(revision: RevisionRecord, client: ExtensionClient): Extract<Resolved, { kind: 'client' }> {
   const hookDeadlines = Math.max(0, ...revision.manifest.hooks.map((hook) => hook.deadlineMs));
   return { kind: 'client', client, revision: revision.revision, transport: revision.transport.kind, hookDeadlines };
 }

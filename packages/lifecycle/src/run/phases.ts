@@ -2,9 +2,9 @@ import { type Phase, phaseRow } from '@tenon/vocabulary';
 import { TenonError } from '../errors.ts';
 import type { HookDeclaration } from '../extension.ts';
 import type { ActiveExtension } from '../records.ts';
-import { judgeHook } from '../registry/capabilities.ts';
+import { isSupported, judgeHook } from '../registry/capabilities.ts';
 import { RunAborted } from './aborted.ts';
-import { abortError, callHook, recordSkip } from './attempt.ts';
+import { abortError, callHook, type HookEnd, recordSkip } from './attempt.ts';
 import { idempotencyKey } from './keys.ts';
 import { releaseRows } from './release.ts';
 import type { Session } from './session.ts';
@@ -28,7 +28,12 @@ export async function runPhase(session: Session, phase: Phase): Promise<void> {
   if (hooks.length === 0 || session.stepState(`phase:${phase}`) === 'done') return;
   session.step(`phase:${phase}`, 'intended');
   try {
-    for (const { active, hook } of hooks) await runHook(session, phase, active, hook);
+    for (const { active, hook } of hooks) {
+      const begun = runHook(session, phase, active, hook);
+      // Awaiting what is no promise would cost a turn of the loop all the same.
+      const end = begun instanceof Promise ? await begun : begun;
+      if (end !== null && end.kind !== 'ok') await weigh(session, phase, active, end);
+    }
   } catch (error) {
     session.step(`phase:${phase}`, 'failed');
     throw error;
@@ -36,16 +41,18 @@ export async function runPhase(session: Session, phase: Phase): Promise<void> {
   session.step(`phase:${phase}`, 'done');
 }
 
-async function runHook(session: Session, phase: Phase, active: ActiveExtension, hook: HookDeclaration): Promise<void> {
+/** Null: the phase goes on at once. */
+function runHook(session: Session, phase: Phase, active: ActiveExtension, hook: HookDeclaration): Promise<HookEnd> | HookEnd | null {
   abortIfAsked(session);
+  if (isSupported(session.driver, session.capabilities, hook)) return callHook(session, phase, active, hook);
   const judged = judgeHook(session.driver, session.capabilities, hook);
-  if (judged.state !== 'supported') {
-    if (judged.state === 'refused' && active.mode === 'enforce' && setsUp(session)) throw missing(session, active, phase, judged.reason);
-    recordSkip(session, phase, active, judged.reason);
-    return;
-  }
-  const end = await callHook(session, phase, active, hook);
-  if (end.kind === 'ok') return;
+  if (judged.state === 'refused' && active.mode === 'enforce' && setsUp(session)) throw missing(session, active, phase, judged.reason);
+  recordSkip(session, phase, active, judged.reason);
+  return null;
+}
+
+/** What a hook that did not end well means for the phase: it throws what fails the run, or gives back what the hook made. */
+async function weigh(session: Session, phase: Phase, active: ActiveExtension, end: Exclude<HookEnd, { kind: 'ok' }>): Promise<void> {
   if (end.kind === 'denied') {
     if (phase === 'before_delete' && session.force) return;
     throw end.error;

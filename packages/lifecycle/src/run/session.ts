@@ -6,6 +6,7 @@ import { Owners } from '../plan/owners.ts';
 import type { AuthoredChange, PlanRevision } from '../plan/plan.ts';
 import { planDigest } from '../plan/plan-digest.ts';
 import { rebuild } from '../plan/rebuild.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Driver, DriverCall, DriverCapabilities, SandboxRef } from '../ports/driver.ts';
 import type { RunLease } from '../ports/store.ts';
 import type { ActivationRecord, AttemptRecord, EffectRecord, FirstError, RunRecord, SandboxRecord, SandboxRequest, StepRecord } from '../records.ts';
@@ -48,6 +49,8 @@ export class Session {
   failure: TenonError | null = null;
   /** The extension whose hook is in flight. */
   inFlight: string | null = null;
+  private inFlightPhase: Phase | null = null;
+  private inFlightSince = 0;
   force: boolean;
   private seq: number;
   private readonly blockedTimer: RunTimer;
@@ -175,61 +178,62 @@ export class Session {
 
   // ---- attempts
 
-  begin(): { id: string; spanId: string; seq: number; startedAt: number; mono: number; traceparent: string } {
+  begin(): Begun {
     this.seq += 1;
-    const spanId = newSpanId();
-    return {
-      id: newId(),
-      spanId,
-      seq: this.seq,
-      startedAt: this.deps.clock.now(),
-      mono: this.deps.clock.monotonic(),
-      traceparent: traceparent(this.run.traceId, spanId),
-    };
+    return new Begun(this.run.traceId, this.seq, this.deps.clock);
   }
 
   finish(
-    begun: ReturnType<Session['begin']>,
+    begun: Begun,
     attempt: Partial<AttemptRecord> & Pick<AttemptRecord, 'kind' | 'phase' | 'extension' | 'outcome'>,
     linkSpanId: string | null = null,
   ): AttemptRecord {
+    // Field by field: two spreads for each attempt cost more than the rest of its record.
     const record: AttemptRecord = {
       id: begun.id,
       runId: this.run.id,
       sandboxId: this.sandbox?.id ?? null,
-      parentId: null,
-      revision: null,
+      parentId: attempt.parentId ?? null,
+      kind: attempt.kind,
+      phase: attempt.phase,
+      extension: attempt.extension,
+      revision: attempt.revision ?? null,
       seq: begun.seq,
-      number: 1,
-      reason: null,
-      message: null,
-      error: null,
+      number: attempt.number ?? 1,
+      outcome: attempt.outcome,
+      reason: attempt.reason ?? null,
+      message: attempt.message ?? null,
+      error: attempt.error ?? null,
       startedAt: begun.startedAt,
       durationMs: Math.max(0, Math.round((this.deps.clock.monotonic() - begun.mono) * 1000) / 1000),
-      changes: [],
-      effects: [],
-      wouldBeEffects: [],
-      warnings: [],
-      logs: [],
-      compensates: null,
+      changes: attempt.changes ?? NONE,
+      effects: attempt.effects ?? NONE,
+      wouldBeEffects: attempt.wouldBeEffects ?? NONE,
+      warnings: attempt.warnings ?? NONE,
+      logs: attempt.logs ?? NONE,
+      compensates: attempt.compensates ?? null,
       spanId: begun.spanId,
-      ...attempt,
     };
     this.journal.note({ type: 'attempt', attempt: record });
     this.deps.onSpan({ traceId: this.run.traceId, attempt: record, linkSpanId });
     return record;
   }
 
-  /** From now on the sandbox counts as blocked by this hook, if it takes long. */
-  hookBegins(extension: string, phase: Phase): void {
+  /** From now on the sandbox counts as blocked by this hook, if it takes long. `now`: monotonic ms. */
+  hookBegins(extension: string, phase: Phase, now: number): void {
     this.inFlight = extension;
-    const since = this.deps.clock.now();
-    this.blockedTimer.arm(BLOCKED_AFTER_MS, () => {
-      this.blocked = true;
-      this.setSandbox({ blockedBy: { extension, phase, since } });
-      this.commitQuietly();
-    });
+    this.inFlightPhase = phase;
+    this.inFlightSince = now;
+    this.blockedTimer.arm(BLOCKED_AFTER_MS, this.sayBlocked, now);
   }
+
+  private readonly sayBlocked = (): void => {
+    const { inFlight: extension, inFlightPhase: phase, deps } = this;
+    if (extension === null || phase === null) return;
+    this.blocked = true;
+    this.setSandbox({ blockedBy: { extension, phase, since: deps.clock.now() - Math.round(deps.clock.monotonic() - this.inFlightSince) } });
+    this.commitQuietly();
+  };
 
   hookEnds(): void {
     this.inFlight = null;
@@ -286,22 +290,54 @@ export class Session {
   }
 
   /** What is left of the operation's budget, or of the unwinding's once it has begun, ms. */
-  budgetLeft(): number {
-    if (this.unwindUntil !== null) return Math.max(0, this.unwindUntil - this.deps.clock.monotonic());
-    return Math.max(0, budgetOf(this.run.operation, this.deps) - (this.deps.clock.monotonic() - this.startedAt));
+  budgetLeft(now = this.deps.clock.monotonic()): number {
+    if (this.unwindUntil !== null) return Math.max(0, this.unwindUntil - now);
+    return Math.max(0, budgetOf(this.run.operation, this.deps) - (now - this.startedAt));
   }
 }
 
+/** An attempt that has begun. */
+export class Begun {
+  readonly id: string;
+  readonly spanId: string;
+  readonly seq: number;
+  /** Epoch ms. */
+  readonly startedAt: number;
+  /** Monotonic ms. */
+  readonly mono: number;
+  private readonly traceId: string;
+
+  constructor(traceId: string, seq: number, clock: Clock) {
+    this.startedAt = clock.now();
+    this.mono = clock.monotonic();
+    this.id = newId(this.startedAt);
+    this.spanId = newSpanId();
+    this.seq = seq;
+    this.traceId = traceId;
+  }
+
+  get traceparent(): string {
+    return traceparent(this.traceId, this.spanId);
+  }
+}
+
+const NONE: readonly never[] = [];
+
 export function budgetOf(operation: Operation, deps: EngineDeps): number {
   const { limits } = deps;
-  return {
-    create: limits.createBudgetMs,
-    start: limits.startBudgetMs,
-    stop: limits.stopBudgetMs,
-    delete: limits.deleteBudgetMs,
-    reconcile: limits.reconcileBudgetMs,
-    preview: limits.createBudgetMs,
-  }[operation];
+  switch (operation) {
+    case 'create':
+    case 'preview':
+      return limits.createBudgetMs;
+    case 'start':
+      return limits.startBudgetMs;
+    case 'stop':
+      return limits.stopBudgetMs;
+    case 'delete':
+      return limits.deleteBudgetMs;
+    case 'reconcile':
+      return limits.reconcileBudgetMs;
+  }
 }
 
 /** Which rows fall due for a reason: those of the start, or everything. */
