@@ -6,8 +6,8 @@ import type { inferRouterInputs } from '@trpc/server';
 import { createTRPCContext } from '@trpc/tanstack-react-query';
 import { problemOf } from './problem.ts';
 
-/** The typed door to the API: `useTRPC()` makes the options of a query or mutation. */
-export const { TRPCProvider, useTRPC } = createTRPCContext<AppRouter>();
+/** The typed door to the API: `useTRPC()` makes the options of a query or mutation, `useTRPCClient()` calls at once. */
+export const { TRPCProvider, useTRPC, useTRPCClient } = createTRPCContext<AppRouter>();
 
 /** What every procedure takes, by its name. */
 export type ApiInputs = inferRouterInputs<AppRouter>;

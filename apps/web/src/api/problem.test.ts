@@ -1,12 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { errorAt, problemOf, readProblem } from './problem.ts';
 
-const document = { code: 'forbidden', title: 'Not allowed', detail: 'activation.update takes the role operator', hint: 'Use another token.', status: 403, requestId: 'r1', missingRole: 'operator' };
+const document = {
+  code: 'forbidden',
+  title: 'Not allowed',
+  detail: 'activation.update takes the role operator',
+  hint: 'Use another token.',
+  status: 403,
+  requestId: 'r1',
+  missingRole: 'operator',
+};
 
 describe('problemOf', () => {
   it('reads the document where tRPC carries it, and where the server answered it bare', () => {
     expect(problemOf({ data: { problem: document } })).toMatchObject(document);
-    expect(problemOf(Object.assign(new Error('Unable to transform response from server'), { data: undefined, meta: { responseJSON: document } }))).toMatchObject(document);
+    expect(
+      problemOf(Object.assign(new Error('Unable to transform response from server'), { data: undefined, meta: { responseJSON: document } })),
+    ).toMatchObject(document);
   });
   it('says that no answer came where none did', () => {
     expect(problemOf(new TypeError('fetch failed'))).toMatchObject({ code: 'no_answer', status: null, detail: 'fetch failed' });

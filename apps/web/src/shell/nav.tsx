@@ -36,7 +36,7 @@ export function Nav({ open, onNavigate }: { readonly open: boolean; readonly onN
   const session = useSession();
   const signOut = useSignOut();
   const trouble = useTroubleCounts();
-  const only = 'lg:not-sr-only md:sr-only';
+  const only = 'max-lg:md:sr-only';
   return (
     <nav
       aria-label="Main"

@@ -34,7 +34,13 @@ describe('fieldsOfSchema', () => {
     expect(fieldsOfSchema(schema)?.[0]).toMatchObject({ label: 'Subnet', hint: 'CIDR' });
   });
   it('draws a schema whose alternatives only say what is required', () => {
-    expect(fieldsOfSchema({ type: 'object', properties: { tcp: { type: 'object' }, modes: { type: 'array', items: { enum: ['a', 'b'] } } }, oneOf: [{ required: ['tcp'] }, { required: ['command'] }] })?.map((field) => field.kind)).toEqual(['json', 'list']);
+    expect(
+      fieldsOfSchema({
+        type: 'object',
+        properties: { tcp: { type: 'object' }, modes: { type: 'array', items: { enum: ['a', 'b'] } } },
+        oneOf: [{ required: ['tcp'] }, { required: ['command'] }],
+      })?.map((field) => field.kind),
+    ).toEqual(['json', 'list']);
   });
   it('draws no schema that it would get wrong', () => {
     expect(fieldsOfSchema({ oneOf: [] })).toBeNull();

@@ -21,7 +21,8 @@ const textOf = (value: JsonValue | undefined): string | null => (typeof value ==
 export function fieldsOfSchema(schema: JsonValue | undefined): readonly SchemaField[] | null {
   if (!isSchema(schema)) return null;
   const properties = schema['properties'];
-  if (!isSchema(properties) || ['allOf', '$ref', 'if'].some((word) => word in schema) || !['oneOf', 'anyOf'].every((word) => onlyRequires(schema[word]))) return null;
+  if (!isSchema(properties) || ['allOf', '$ref', 'if'].some((word) => word in schema) || !['oneOf', 'anyOf'].every((word) => onlyRequires(schema[word])))
+    return null;
   const required = Array.isArray(schema['required']) ? schema['required'] : [];
   return Object.entries(properties).map(([name, property]) => fieldOf(name, isSchema(property) ? property : {}, required.includes(name)));
 }
@@ -29,10 +30,15 @@ export function fieldsOfSchema(schema: JsonValue | undefined): readonly SchemaFi
 /** Alternatives that only say which fields must be given draw nothing of their own: the API says which is missing. */
 function onlyRequires(alternatives: JsonValue | undefined): boolean {
   if (alternatives === undefined) return true;
-  return Array.isArray(alternatives) && alternatives.length > 0 && alternatives.every((each) => isSchema(each) && Object.keys(each).every((key) => key === 'required'));
+  return (
+    Array.isArray(alternatives) &&
+    alternatives.length > 0 &&
+    alternatives.every((each) => isSchema(each) && Object.keys(each).every((key) => key === 'required'))
+  );
 }
 
-const isText = (schema: Schema): boolean => schema['type'] === 'string' || (Array.isArray(schema['enum']) && schema['enum'].every((each) => typeof each === 'string'));
+const isText = (schema: Schema): boolean =>
+  schema['type'] === 'string' || (Array.isArray(schema['enum']) && schema['enum'].every((each) => typeof each === 'string'));
 
 function fieldOf(name: string, schema: Schema, required: boolean): SchemaField {
   const common = {

@@ -103,7 +103,7 @@ interface StateProps {
 /** A state in running text or a cell: icon and word. */
 export function State({ look: { tone, icon: Icon, word }, children, className }: StateProps) {
   return (
-    <span className={cx('inline-flex items-center gap-1.5 whitespace-nowrap', tone === 'ok' ? '' : inkOf[tone], className)}>
+    <span className={cx('inline-flex items-center gap-1.5 align-middle whitespace-nowrap', tone === 'ok' ? '' : inkOf[tone], className)}>
       <Icon aria-hidden size={14} strokeWidth={1.75} className={cx('shrink-0', inkOf[tone])} />
       {children ?? word}
     </span>

@@ -4,8 +4,8 @@ import { Ban, Check } from 'lucide-react';
 import Link from 'next/link';
 import { parseAsString, useQueryStates } from 'nuqs';
 import { useState } from 'react';
-import { useTRPC } from '../../api/client.ts';
-import { nextPage, usePaged } from '../../api/paged.ts';
+import { useTRPC, useTRPCClient } from '../../api/client.ts';
+import { usePaged } from '../../api/paged.ts';
 import { problemOf } from '../../api/problem.ts';
 import { Page, PageHead } from '../../shell/page.tsx';
 import { Button } from '../../ui/button.tsx';
@@ -24,10 +24,14 @@ const outcome = { done: { tone: 'ok', icon: Check, word: 'done' }, refused: { to
 /** Who did what to what and why, with the values before and after and the runs that it caused. */
 export function AuditPage() {
   const trpc = useTRPC();
+  const client = useTRPCClient();
   const [filters, set] = useQueryStates({ actor: parseAsString, action: parseAsString, objectKind: parseAsString, objectName: parseAsString });
   const [shown, setShown] = useState<AuditView | null>(null);
   const query = Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== null && value !== ''));
-  const list = usePaged<AuditView>(trpc.audit.list.infiniteQueryOptions({ ...query, limit: 100 }, nextPage));
+  const list = usePaged<AuditView>({
+    key: trpc.audit.list.infiniteQueryKey(query),
+    read: (page, signal) => client.audit.list.query({ ...query, ...page, limit: 100 }, { signal }),
+  });
   const held = useHeldRows(list.rows, keyOf);
   const columns: readonly Column<AuditView>[] = [
     { id: 'at', head: 'When', width: '9.5rem', cell: (entry) => <Time at={entry.at} className="whitespace-nowrap" /> },

@@ -4,8 +4,8 @@ import type { EffectView } from '@tenon/contract';
 import { RefreshCw, Trash2 } from 'lucide-react';
 import Link from 'next/link';
 import { type ReactNode, useState } from 'react';
-import { type ApiInputs, useTRPC } from '../../api/client.ts';
-import { nextPage, usePaged } from '../../api/paged.ts';
+import { type ApiInputs, useTRPC, useTRPCClient } from '../../api/client.ts';
+import { usePaged } from '../../api/paged.ts';
 import { problemOf } from '../../api/problem.ts';
 import { Button } from '../../ui/button.tsx';
 import { type Column, DataTable, TwoLines } from '../../ui/data-table.tsx';
@@ -27,10 +27,14 @@ export type EffectQuery = Omit<ApiInputs['effects']['list'], 'limit' | 'cursor'>
 /** The ledger: what was made outside the plan, and what is still owed. */
 export function EffectsTable({ query, label, empty }: { readonly query: EffectQuery; readonly label: string; readonly empty: ReactNode }) {
   const trpc = useTRPC();
+  const client = useTRPCClient();
   const queries = useQueryClient();
   const denied = useDenied();
   const [waiving, setWaiving] = useState<EffectView | null>(null);
-  const list = usePaged<EffectView>(trpc.effects.list.infiniteQueryOptions({ ...query, limit: 100 }, nextPage));
+  const list = usePaged<EffectView>({
+    key: trpc.effects.list.infiniteQueryKey(query),
+    read: (page, signal) => client.effects.list.query({ ...query, ...page, limit: 100 }, { signal }),
+  });
   const held = useHeldRows(list.rows, keyOf);
   const refresh = () => queries.invalidateQueries(trpc.effects.pathFilter());
   const retry = useMutation(

@@ -14,7 +14,7 @@ import { HiddenMark } from './change/hidden.tsx';
 import { countLeaves, type FieldRow, fieldRows } from './field-tree.ts';
 import type { PlanContext } from './plan-context.ts';
 
-const tracks = 'grid h-full grid-cols-[minmax(0,12.5rem)_minmax(0,1fr)_9.5rem] items-center max-md:grid-cols-[minmax(0,1fr)_minmax(0,1fr)]';
+const tracks = 'grid grid-cols-[minmax(0,12.5rem)_minmax(0,1fr)_9.5rem] items-center max-md:grid-cols-[minmax(0,1fr)_minmax(0,1fr)]';
 
 /** The sealed plan field by field: who set each, and why, one step away. */
 export function PlanFields({ context, filter }: { readonly context: PlanContext; readonly filter: string }) {
@@ -105,7 +105,7 @@ function Field({
 }) {
   const owned = row.owner?.kind === 'extension';
   return (
-    <div className={tracks}>
+    <div className={cx(tracks, 'h-full')}>
       <div role="gridcell" className="mono flex min-w-0 items-center gap-1 pr-2" style={{ paddingLeft: `calc(0.75rem + ${row.level - 1} * 1.125rem)` }}>
         <span aria-hidden className="grid w-4 shrink-0 place-items-center text-ink3">
           {row.expanded === undefined ? null : <ChevronRight size={12} strokeWidth={2} className={cx('transition-transform', row.expanded && 'rotate-90')} />}

@@ -137,7 +137,7 @@ export function FirstErrorBanner({ run, attempts, count, at, onStep, onGoTo, rel
         <p className="text-sm text-ink2">
           {error ? (
             <>
-              First error <ErrorCode tone="plain">{error.code}</ErrorCode>.{' '}
+              First error <ErrorCode tone="plain">{error.code}</ErrorCode>{' '}
             </>
           ) : null}
           {run.endedAt === null ? '' : run.status === 'failed' && undone ? 'All that was made is undone. ' : ''}

@@ -2,8 +2,8 @@
 import type { RunSummaryView } from '@tenon/contract';
 import Link from 'next/link';
 import type { ReactNode } from 'react';
-import { type ApiInputs, useTRPC } from '../../api/client.ts';
-import { nextPage, usePaged } from '../../api/paged.ts';
+import { type ApiInputs, useTRPC, useTRPCClient } from '../../api/client.ts';
+import { usePaged } from '../../api/paged.ts';
 import { problemOf } from '../../api/problem.ts';
 import { ErrorCode } from '../../ui/code.tsx';
 import { type Column, DataTable, TwoLines } from '../../ui/data-table.tsx';
@@ -98,7 +98,11 @@ export function RunsTable({
   readonly bounded?: boolean;
 }) {
   const trpc = useTRPC();
-  const list = usePaged<RunSummaryView>(trpc.runs.list.infiniteQueryOptions({ ...query, limit: 100 }, nextPage));
+  const client = useTRPCClient();
+  const list = usePaged<RunSummaryView>({
+    key: trpc.runs.list.infiniteQueryKey(query),
+    read: (page, signal) => client.runs.list.query({ ...query, ...page, limit: 100 }, { signal }),
+  });
   const held = useHeldRows(list.rows, keyOf);
   return (
     <div className="flex min-h-0 flex-1 flex-col" {...held.holder}>

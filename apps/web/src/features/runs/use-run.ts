@@ -1,35 +1,33 @@
 'use client';
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import type { AttemptView, RunView } from '@tenon/contract';
 import { useEffect, useMemo } from 'react';
-import { useTRPC } from '../../api/client.ts';
-import { nextPage } from '../../api/paged.ts';
+import { useTRPC, useTRPCClient } from '../../api/client.ts';
+import { usePaged } from '../../api/paged.ts';
 
 /** One run with all of its attempts: the first 200 come with it, the rest page by page. */
 export function useRun(id: string) {
   const trpc = useTRPC();
+  const client = useTRPCClient();
   const run = useQuery(trpc.runs.get.queryOptions({ id }));
   const beyond = run.data !== undefined && run.data.attemptCount > run.data.attempts.length;
-  const pages = useInfiniteQuery({ ...trpc.runs.attempts.infiniteQueryOptions({ id, limit: 200 }, nextPage), enabled: beyond });
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = pages;
+  const pages = usePaged<AttemptView>({
+    key: trpc.runs.attempts.infiniteQueryKey({ id }),
+    read: (page, signal) => client.runs.attempts.query({ id, ...page, limit: 200 }, { signal }),
+    enabled: beyond,
+  });
+  const { rows, more, onEnd, fetchingMore } = pages;
   useEffect(() => {
-    if (beyond && hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [beyond, hasNextPage, isFetchingNextPage, fetchNextPage]);
-  const attempts = useMemo(
-    () =>
-      mergeAttempts(
-        run.data,
-        pages.data?.pages.flatMap((page) => page.items),
-      ),
-    [run.data, pages.data],
-  );
-  return { run: run.data, attempts, loaded: !beyond || (pages.data !== undefined && !hasNextPage), error: run.error ?? pages.error, refetch: run.refetch };
+    if (beyond && more && !fetchingMore) onEnd();
+  }, [beyond, more, fetchingMore, onEnd]);
+  const attempts = useMemo(() => mergeAttempts(run.data, beyond ? rows : []), [run.data, beyond, rows]);
+  return { run: run.data, attempts, loaded: !beyond || (!pages.loading && !more), error: run.error ?? pages.error, refetch: run.refetch };
 }
 
 /** The inline attempts carry their changes: they win over the same ones of a page. */
-function mergeAttempts(run: RunView | undefined, rest: readonly AttemptView[] | undefined): readonly AttemptView[] {
+function mergeAttempts(run: RunView | undefined, rest: readonly AttemptView[]): readonly AttemptView[] {
   if (!run) return [];
-  if (!rest) return run.attempts;
+  if (rest.length === 0) return run.attempts;
   const inline = new Set(run.attempts.map((attempt) => attempt.id));
   return [...run.attempts, ...rest.filter((attempt) => !inline.has(attempt.id))];
 }

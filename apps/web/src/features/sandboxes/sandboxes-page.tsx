@@ -5,8 +5,8 @@ import { SANDBOX_STATES } from '@tenon/vocabulary';
 import { Hourglass, Plus } from 'lucide-react';
 import Link from 'next/link';
 import { parseAsArrayOf, parseAsString, parseAsStringLiteral, useQueryStates } from 'nuqs';
-import { useTRPC } from '../../api/client.ts';
-import { nextPage, usePaged } from '../../api/paged.ts';
+import { useTRPC, useTRPCClient } from '../../api/client.ts';
+import { usePaged } from '../../api/paged.ts';
 import { problemOf } from '../../api/problem.ts';
 import { Page, PageHead } from '../../shell/page.tsx';
 import { LinkButton } from '../../ui/button.tsx';
@@ -37,6 +37,7 @@ const hrefOf = (sandbox: SandboxView) => `/sandboxes/${encodeURIComponent(sandbo
 
 export function SandboxesPage() {
   const trpc = useTRPC();
+  const client = useTRPCClient();
   const [filters, set] = useQueryStates(sandboxFilters);
   const drivers = useQuery(trpc.drivers.list.queryOptions({ limit: 200 }));
   const { actionsOf, dialog } = useSandboxActions();
@@ -47,7 +48,10 @@ export function SandboxesPage() {
     ...(filters.extension ? { extension: filters.extension } : {}),
     ...(filters.name ? { name: filters.name } : {}),
   };
-  const list = usePaged<SandboxView>(trpc.sandboxes.list.infiniteQueryOptions({ ...query, limit: 100 }, nextPage));
+  const list = usePaged<SandboxView>({
+    key: trpc.sandboxes.list.infiniteQueryKey(query),
+    read: (page, signal) => client.sandboxes.list.query({ ...query, ...page, limit: 100 }, { signal }),
+  });
   const held = useHeldRows(list.rows, keyOf);
   const columns: readonly Column<SandboxView>[] = [
     {

@@ -1,7 +1,7 @@
 'use client';
 import { useQuery } from '@tanstack/react-query';
 import type { AttemptView, EffectView, RunView } from '@tenon/contract';
-import { Gem } from 'lucide-react';
+import { Diamond } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { useTRPC } from '../../../api/client.ts';
 import { problemOf } from '../../../api/problem.ts';
@@ -239,7 +239,7 @@ function EffectsSection({ attempt, effects, trace, runId, onGoTo }: EffectsProps
           const release = trace.releasesOf.get(effect.id)?.at(-1);
           return (
             <li key={effect.id} className="grid grid-cols-[1rem_minmax(0,1fr)_auto] items-center gap-x-2">
-              <Gem aria-hidden size={14} strokeWidth={1.5} className={effect.state === 'owed' ? 'text-owed' : 'text-undo'} />
+              <Diamond aria-hidden size={14} strokeWidth={1.5} className={effect.state === 'owed' ? 'text-owed' : 'text-undo'} />
               <code className="truncate" title={`${effect.kind} ${effect.key}`}>
                 {effect.kind} {effect.key}
               </code>
@@ -279,7 +279,7 @@ function EffectsSection({ attempt, effects, trace, runId, onGoTo }: EffectsProps
         })}
         {attempt.wouldBeEffects.map((text) => (
           <li key={text} className="flex items-center gap-2 text-changed">
-            <Gem aria-hidden size={14} strokeWidth={1.5} />
+            <Diamond aria-hidden size={14} strokeWidth={1.5} />
             <code>{text}</code>
           </li>
         ))}

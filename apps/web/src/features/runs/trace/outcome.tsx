@@ -1,4 +1,4 @@
-import { CircleMinus, Gem, RotateCcw, Undo2 } from 'lucide-react';
+import { CircleMinus, Diamond, RotateCcw, Undo2 } from 'lucide-react';
 import { effectLook, outcomeLook, State, type StateLook } from '../../../ui/state.tsx';
 import type { TraceNode } from './tree.ts';
 
@@ -79,7 +79,7 @@ export function Outcome({ node }: { readonly node: TraceNode }) {
       </State>
       {made > 0 ? (
         <span className="inline-flex items-center gap-1 text-sm text-undo" title={`${made} ${made === 1 ? 'effect' : 'effects'} made`}>
-          <Gem aria-hidden size={12} strokeWidth={1.75} />
+          <Diamond aria-hidden size={12} strokeWidth={1.75} />
           {made}
           <span className="sr-only"> effects made</span>
         </span>

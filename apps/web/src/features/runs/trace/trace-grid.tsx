@@ -28,7 +28,7 @@ interface TraceGridProps {
   readonly placeOf: (extension: string) => number | undefined;
 }
 
-const tracks = 'grid h-full grid-cols-[16.5rem_9rem_minmax(0,1fr)] max-lg:grid-cols-[14.25rem_8.5rem_minmax(0,1fr)] max-md:grid-cols-[minmax(0,1fr)_8.5rem]';
+const tracks = 'grid grid-cols-[16.5rem_9rem_minmax(0,1fr)] max-lg:grid-cols-[14.25rem_8.5rem_minmax(0,1fr)] max-md:grid-cols-[minmax(0,1fr)_8.5rem]';
 
 /** Phase, extension, attempt beside their waterfall. */
 export function TraceGrid({ trace, rows, span, origin, effects, critical, selected, onSelect, onToggle, onGoTo, placeOf }: TraceGridProps) {
@@ -81,7 +81,7 @@ export function TraceGrid({ trace, rows, span, origin, effects, critical, select
         node.kind === 'section' ? (
           <Section trace={trace} />
         ) : (
-          <div className={cx(tracks, 'items-stretch')}>
+          <div className={cx(tracks, 'h-full items-stretch')}>
             <Name node={node} level={level} expanded={expanded} placeOf={placeOf} />
             <div role="gridcell" className="flex min-w-0 items-center gap-2 overflow-hidden pr-2">
               <Outcome node={node} />
@@ -93,7 +93,7 @@ export function TraceGrid({ trace, rows, span, origin, effects, critical, select
                 ticks={ticks}
                 critical={critical?.ids.has(node.id) ?? false}
                 marks={marksOf(node, effects, origin)}
-                note={<MadeBy node={node} trace={trace} onGoTo={onGoTo} />}
+                note={madeBy(node, trace, onGoTo)}
               />
             </div>
           </div>
@@ -146,7 +146,7 @@ function Name({ node, level, expanded, placeOf }: NameProps) {
 }
 
 /** A release links to what made what it releases. */
-function MadeBy({ node, trace, onGoTo }: { readonly node: TraceNode; readonly trace: Trace; readonly onGoTo: (attemptId: string) => void }) {
+function madeBy(node: TraceNode, trace: Trace, onGoTo: (attemptId: string) => void) {
   if (node.kind !== 'release') return null;
   const maker = (node.effect && trace.makerOf.get(node.effect.id)) ?? node.attempt?.compensates ?? null;
   if (maker === null || !trace.rowOf.has(maker)) return null;
