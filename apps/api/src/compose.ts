@@ -1,3 +1,4 @@
+import { chmod, mkdir, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { detectDocker, dockerDriver } from '@tenon/drivers/docker';
 import { processDriver } from '@tenon/drivers/process';
@@ -52,7 +53,7 @@ async function composeOn(durable: Durable, dashboard: Promise<Web | null>, setti
   const extensions = inProcessExtensions(settings);
   const transports = transportsOf(settings, extensions);
   const metrics = new Metrics();
-  const spans = settings.otlpEndpoint === null ? null : openSpans(version);
+  const spans = settings.otlpEndpoint === null ? null : openSpans(settings.otlpEndpoint, version);
   const engine = createEngine({
     store,
     vault,
@@ -115,6 +116,7 @@ async function loadDrivers(settings: Settings, installation: string, log: Logger
   const drivers: Driver[] = [];
   const named = settings.drivers;
   if (named?.includes('process') ?? isLoopback(settings.host)) {
+    await letSandboxesPass(settings.dataDir);
     drivers.push(processDriver({ dataDir: settings.dataDir, installation }));
   } else if (named === null) {
     log.info({ driver: 'process' }, 'not loaded: it isolates nothing and TENON_HOST is not loopback. Name it in TENON_DRIVERS to have it all the same');
@@ -127,6 +129,13 @@ async function loadDrivers(settings: Settings, installation: string, log: Logger
       log.info({ driver: 'docker', host: found.host, reason: found.reason }, named === null ? 'not loaded: no Engine answers' : 'no Engine answers yet');
   }
   return drivers;
+}
+
+/** Where Tenon is root, sandboxes of `process` run as another user: they may pass through the data directory, and list nothing of it. */
+async function letSandboxesPass(dataDir: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  await mkdir(dataDir, { recursive: true, mode: 0o711 });
+  await chmod(dataDir, ((await stat(dataDir)).mode & 0o777) | 0o011);
 }
 
 function isLoopback(host: string): boolean {
