@@ -26,6 +26,8 @@ export class Debts {
       try {
         await this.pay(row);
       } catch (error) {
+        // A run took the sandbox between the claim and the call: its debts rest until it has ended.
+        if (error instanceof TenonError && error.code === 'sandbox_busy') continue;
         this.deps.log.error({ effectId: row.id, err: messageOf(error) }, 'a debt could not be tried; it is claimed again later');
       }
     }
@@ -104,6 +106,8 @@ export class Debts {
     const { deps } = this;
     const sandbox = await deps.store.getSandbox(row.sandboxId);
     if (sandbox === null) throw new TenonError('internal', `effect ${row.id} belongs to a sandbox that is not there`);
+    // Asked before anybody is called: a run in progress may be making the same thing anew.
+    if (row.state === 'owed' && (await deps.store.activeRun(row.sandboxId)) !== null) throw await this.busy(row);
     const blocking = row.state === 'owed' ? await this.blockedBy(row) : null;
     if (blocking !== null) {
       await deps.store.settleEffect({ ...row, nextRetryAt: Math.max(deps.clock.now() + 1_000, blocking.nextRetryAt ?? 0) }, 'owed');
