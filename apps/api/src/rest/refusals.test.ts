@@ -187,6 +187,23 @@ describe('what REST refuses, and how it says so', () => {
     expect(await refused('POST /sandboxes', { body })).toMatchObject({ status: 409, code: 'sandbox_exists', pointer: '/name' });
   });
 
+  it('answers a wait that is over with the run as it stands, and a request in flight as a conflict', async () => {
+    let open = () => {};
+    api.driver.next('create', { kind: 'gate', gate: new Promise<void>((resolve) => (open = resolve)) });
+    const headers = { 'idempotency-key': 'slow' };
+    const body = { ...SANDBOX, name: 'slow' };
+    const waiting = api.ask('POST /sandboxes?wait=1s', { body, headers });
+    await expect.poll(async () => (await api.ask('GET /sandboxes?name=slow')).data.items.length).toBe(1);
+    expect(await refused('POST /sandboxes?wait=1s', { body, headers })).toMatchObject({ status: 409, code: 'idempotency_conflict' });
+    const over = await waiting;
+    expect([over.statusCode, over.data.sandbox.state, over.data.run.status, over.data.run.waitingFor]).toEqual([202, 'creating', 'waiting', 'backend']);
+    const { id } = over.data.sandbox;
+    expect(await refused(`POST /sandboxes/${id}/start`)).toMatchObject({ status: 409, code: 'sandbox_busy', runId: over.data.run.id });
+    open();
+    expect((await api.engine.waitForRun(over.data.run.id, 10_000)).status).toBe('succeeded');
+    expect((await api.ask('POST /sandboxes?wait=1s', { body, headers })).data.run.status).toBe('waiting');
+  });
+
   it('never shows a token twice', async () => {
     const headers = { 'idempotency-key': 'token-1' };
     const body = { name: 'ci', role: 'operator', workspaces: ['team-a'], claims: { tenant: 'acme' } };

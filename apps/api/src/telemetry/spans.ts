@@ -13,10 +13,10 @@ const FAILED = new Set(['denied', 'failed', 'timed_out', 'aborted']);
 
 /**
  * Sends every finished attempt over OTLP. The ids are the journal's own, so that a trace here and the trace page are the same thing; a
- * cleanup links to the attempt that made what it releases. The endpoint comes from OTEL_EXPORTER_OTLP_ENDPOINT, as everywhere.
+ * cleanup links to the attempt that made what it releases. `endpoint` is the collector's base address, as OTEL_EXPORTER_OTLP_ENDPOINT has it.
  */
-export function openSpans(version: string): Spans {
-  const processor = new BatchSpanProcessor({ exporter: new OTLPTraceExporter() });
+export function openSpans(endpoint: string, version: string): Spans {
+  const processor = new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, '')}/v1/traces` }) });
   const resource = resourceFromAttributes({ 'service.name': 'tenon', 'service.version': version });
   const instrumentationScope = { name: 'tenon', version };
   return {

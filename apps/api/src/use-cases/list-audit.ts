@@ -2,7 +2,7 @@ import type { AuditListQuery, AuditView, ListOf } from '@tenon/contract';
 import type { Call, Deps } from '../context.ts';
 import { allow } from '../policy/act.ts';
 import { presentAudit } from '../present/access.ts';
-import { epoch } from '../present/time.ts';
+import { epoch, epochAfter } from '../present/time.ts';
 import { defined } from './defined.ts';
 
 /** Every change and every refusal, newest first. */
@@ -14,7 +14,7 @@ export async function listAudit(deps: Deps, call: Call, query: AuditListQuery): 
       ...filter,
       visible: call.principal.workspaces,
       from: from === undefined ? undefined : epoch(from),
-      to: to === undefined ? undefined : epoch(to),
+      to: to === undefined ? undefined : epochAfter(to),
     }),
     defined({ limit, cursor }),
   );

@@ -42,7 +42,7 @@ export async function previewActivation(deps: Deps, call: Call, body: Activation
 function candidateOf(body: ActivationPreviewBody): ActivationCandidate {
   if (!('id' in body)) return { kind: 'new', input: inputOf({ ...body, reason: body.reason ?? 'preview' }) };
   if ('delete' in body) return { kind: 'delete', id: body.id };
-  return { kind: 'change', id: body.id, change: changeOf(body.change) };
+  return { kind: 'change', id: body.id, change: changeOf({ ...body.change, reason: body.change.reason ?? 'preview' }) };
 }
 
 /** Workspaces that a preview replays requests of: those of the row as it is, where it has one. */

@@ -4,7 +4,7 @@ import { LIMITS } from '@tenon/vocabulary';
 import type { Call, Deps } from '../context.ts';
 import { allow, notFound } from '../policy/act.ts';
 import { presentAttempt, presentRun, presentRunSummary } from '../present/run.ts';
-import { epoch } from '../present/time.ts';
+import { epoch, epochAfter } from '../present/time.ts';
 import { defined } from './defined.ts';
 import { loadRun } from './load-sandbox.ts';
 
@@ -16,7 +16,7 @@ export async function listRuns(deps: Deps, call: Call, query: RunListQuery): Pro
       ...filter,
       visible: call.principal.workspaces,
       from: from === undefined ? undefined : epoch(from),
-      to: to === undefined ? undefined : epoch(to),
+      to: to === undefined ? undefined : epochAfter(to),
     }),
     defined({ limit, cursor }),
   );

@@ -2,7 +2,7 @@ import type { ActivationRecordView, ListOf, SandboxListQuery, SandboxView } from
 import type { Call, Deps } from '../context.ts';
 import { allow } from '../policy/act.ts';
 import { presentRecord } from '../present/sandbox.ts';
-import { epoch } from '../present/time.ts';
+import { epoch, epochAfter } from '../present/time.ts';
 import { defined } from './defined.ts';
 import { loadSandbox, viewSandbox, viewSandboxes } from './load-sandbox.ts';
 
@@ -16,7 +16,7 @@ export async function listSandboxes(deps: Deps, call: Call, query: SandboxListQu
       ...filter,
       visible: call.principal.workspaces,
       from: from === undefined ? undefined : epoch(from),
-      to: to === undefined ? undefined : epoch(to),
+      to: to === undefined ? undefined : epochAfter(to),
     }),
     defined({ limit, cursor }),
   );

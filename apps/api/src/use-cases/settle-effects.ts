@@ -2,7 +2,7 @@ import type { EffectListQuery, EffectView, ListOf } from '@tenon/contract';
 import { type Call, callerOf, type Deps } from '../context.ts';
 import { act, allow } from '../policy/act.ts';
 import { presentEffect } from '../present/run.ts';
-import { epoch } from '../present/time.ts';
+import { epoch, epochAfter } from '../present/time.ts';
 import { defined } from './defined.ts';
 import { loadEffect } from './load-sandbox.ts';
 
@@ -14,7 +14,7 @@ export async function listEffects(deps: Deps, call: Call, query: EffectListQuery
       ...filter,
       visible: call.principal.workspaces,
       from: from === undefined ? undefined : epoch(from),
-      to: to === undefined ? undefined : epoch(to),
+      to: to === undefined ? undefined : epochAfter(to),
     }),
     defined({ limit, cursor }),
   );
