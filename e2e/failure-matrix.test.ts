@@ -52,12 +52,12 @@ const WAYS = {
   hangs: { behaviour: { does: 'hang', allocates: true }, code: 'hook_timed_out', outcome: 'timed_out', attempts: 3 },
   garbage: { behaviour: { does: 'garbage', allocates: true }, code: 'hook_protocol_error', outcome: 'failed', attempts: 1 },
   /** Answers rightly, but when its time is long over: what it makes then has to meet the fence. */
-  comesLate: { behaviour: { does: 'late', afterMs: 2 * DEADLINE_MS }, code: 'hook_timed_out', outcome: 'timed_out', attempts: 3 },
+  late: { behaviour: { does: 'late', afterMs: 2 * DEADLINE_MS }, code: 'hook_timed_out', outcome: 'timed_out', attempts: 3 },
   cuts: { behaviour: { does: 'cut', allocates: true }, code: 'extension_unavailable', outcome: 'failed', attempts: 3 },
 } as const satisfies Record<string, { behaviour: Behaviour; code: string; outcome: string; attempts: number }>;
 type Way = keyof typeof WAYS;
 const ALL_WAYS = Object.keys(WAYS) as Way[];
-const WAY_NAMES = ALL_WAYS.filter((way) => way !== 'comesLate');
+const WAY_NAMES = ALL_WAYS.filter((way) => way !== 'late');
 
 /** The workload ends by SIGTERM at once, so that stops take no time. */
 const COMMAND = ['sh', '-c', 'trap "exit 0" TERM; sleep 3600 & wait'];
