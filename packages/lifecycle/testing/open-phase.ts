@@ -130,7 +130,14 @@ export async function openPhase(options: {
     } finally {
       session.close();
     }
-    const attempts = journal.entries.flatMap((entry) => (entry.type === 'attempt' ? [entry.attempt] : []));
-    return { attempts, revisions: session.revisions, plan: session.plan };
+    const { revisions, plan: result } = session;
+    return {
+      // Read by few: it is no part of the dispatch.
+      get attempts() {
+        return journal.entries.flatMap((entry) => (entry.type === 'attempt' ? [entry.attempt] : []));
+      },
+      revisions,
+      plan: result,
+    };
   };
 }
