@@ -10,6 +10,7 @@ export * from './memory-vault.ts';
 export * from './open-phase.ts';
 export * from './scripted-transport.ts';
 export type { StoreBench } from './store-builders.ts';
+export * as storeScene from './store-builders.ts';
 export * from './store-conformance.ts';
 export * from './transport-builders.ts';
 export * from './transport-conformance.ts';

@@ -124,8 +124,16 @@ type EngineModule = typeof import('@prisma/schema-engine-wasm/schema_engine_bg')
   __wbg_set_wasm(exports: Record<string, unknown>): void;
 };
 
+let engineModule: Promise<EngineModule> | null = null;
+
+/** Once a process: the bindings keep views of the one memory that they were given first. */
+function loadEngine(): Promise<EngineModule> {
+  engineModule ??= instantiateEngine();
+  return engineModule;
+}
+
 /** The package's own door imports a .wasm file as a module, which Node 20 cannot: the same steps by hand. */
-async function loadEngine(): Promise<EngineModule> {
+async function instantiateEngine(): Promise<EngineModule> {
   const bindings = (await import('@prisma/schema-engine-wasm/schema_engine_bg')) as EngineModule;
   const path = createRequire(import.meta.url)
     .resolve('@prisma/schema-engine-wasm/schema_engine_bg')
