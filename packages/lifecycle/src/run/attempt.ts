@@ -183,8 +183,9 @@ async function cutOff(attempt: HookAttempt, result: Extract<GuardedResult<HookAn
       ...place,
       hint: `Raise deadlineMs of this hook (at most ${deps.limits.hookDeadlineMaxMs}), or find out why it is slow.`,
     });
-    session.finish(begun, { ...common, outcome: 'timed_out', error: errorOf(error), message: error.message });
-    return { kind: 'retry', error, afterMs: null };
+    const shadow = active.mode === 'shadow';
+    session.finish(begun, { ...common, outcome: shadow ? 'shadowed' : 'timed_out', error: errorOf(error), message: error.message });
+    return shadow ? WELL : { kind: 'retry', error, afterMs: null };
   }
   // An aborted call is a lost answer; in process it gets a moment to notice its signal, so that it does not run on into the unwinding.
   if (resolved.transport === 'in_process') await Promise.race([result.late, deps.clock.sleep(deps.limits.abortGraceMs)]);
