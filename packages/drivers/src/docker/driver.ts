@@ -159,7 +159,10 @@ export function dockerDriver(options: DockerDriverOptions): Driver {
     stop: (call) => inTurn(call, () => client.stop(call)),
     delete: (call) => inTurn(call, () => client.delete(call)),
     inspect: (sandbox) => guarded({ sandbox }, () => client.observe(sandbox)),
-    list: () => client.list(),
+    list: () =>
+      client.list().catch((thrown: unknown) => {
+        throw toTenonError(thrown, 'driver_failed');
+      }),
     watch(onChange) {
       const end = changes.add(onChange);
       beginWatch();

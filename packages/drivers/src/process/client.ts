@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { open, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type DriverCall, type DriverObservation, type SandboxRef, TenonError } from '@tenon/lifecycle';
 import type { ProcessSettings } from './config.ts';
@@ -75,7 +74,6 @@ export class ProcessClient {
     const paths = this.#directories.paths(call.sandbox.id);
     // The start stands in the record before its process does: a Tenon killed in between looks for the shim by its marker.
     await this.#directories.write({ ...file, process: null, stoppedAt: null, killedCode: null });
-    for (const mark of ['started', 'exit', 'exit.part']) await rm(join(paths.run, mark), { recursive: true, force: true });
     const id = await this.#spawn(call.sandbox, paths, plan, env);
     await this.#directories.write({ ...file, process: id, stoppedAt: null, killedCode: null });
     await this.#awaitStarted(call, paths, plan, id);
@@ -118,9 +116,14 @@ export class ProcessClient {
     return this.#observeFile(file);
   }
 
+  observeAll(files: readonly SandboxFile[]): Promise<readonly DriverObservation[]> {
+    return Promise.all(files.map((file) => this.#observeFile(file)));
+  }
+
+  /** Everything of this installation, what runs without its directory too. */
   async list(): Promise<readonly DriverObservation[]> {
     const { files } = await this.#directories.list();
-    const observed = await Promise.all(files.map((file) => this.#observeFile(file)));
+    const observed = [...(await this.observeAll(files))];
     const known = new Set(files.map((file) => file.sandbox.id));
     const prefix = this.#marker('');
     for (const { marker, pid } of await findShims(prefix)) {
@@ -178,7 +181,7 @@ export class ProcessClient {
       return { sandboxId, state: 'running', ready: true, exitCode: null, reason: null, message: null, instance: instanceOf(running) };
     }
     if (file.process === null) return { ...absent(sandboxId), state: 'created' };
-    const exitCode = parseExit(await readMark(join(this.#directories.paths(sandboxId).run, 'exit'))) ?? file.killedCode;
+    const exitCode = parseExit(await readMark(this.#directories.paths(sandboxId).exit)) ?? file.killedCode;
     return { sandboxId, state: 'exited', ready: false, exitCode, ...whyEnded(file, exitCode), instance: instanceOf(file.process) };
   }
 
@@ -196,12 +199,14 @@ export class ProcessClient {
 
   async #spawn(sandbox: SandboxRef, paths: SandboxPaths, plan: ProcessPlan, env: Record<string, string>): Promise<ProcessId> {
     const log = await open(paths.log, 'a', 0o600);
+    const started = await open(paths.started, 'w', 0o600);
+    const exit = await open(paths.exit, 'w', 0o600);
     try {
       const child = spawn('/bin/sh', shimArguments(this.#marker(sandbox.id), plan), {
-        cwd: paths.run,
+        cwd: paths.work,
         env,
         detached: true,
-        stdio: ['ignore', log.fd, log.fd],
+        stdio: ['ignore', log.fd, log.fd, started.fd, exit.fd],
         ...this.#identity(),
       });
       const id = child.pid === undefined ? null : identifyChild(child.pid);
@@ -218,19 +223,19 @@ export class ProcessClient {
         thrown,
       );
     } finally {
-      await log.close();
+      for (const handle of [log, started, exit]) await handle.close();
     }
   }
 
   async #awaitStarted(call: DriverCall, paths: SandboxPaths, plan: ProcessPlan, id: ProcessId): Promise<void> {
     const until = Date.now() + STARTED_WITHIN_MS;
     for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
-      const mark = await readMark(join(paths.run, 'started'));
+      const mark = await readMark(paths.started);
       if (mark === 'ok\n') return;
       if (mark?.endsWith('\n')) throw refusedBy(call, mark.trim(), plan);
       if (!(await isAlive(id))) {
         // It may have said so between the two looks.
-        if ((await readMark(join(paths.run, 'started'))) === 'ok\n') return;
+        if ((await readMark(paths.started)) === 'ok\n') return;
         throw new TenonError('driver_failed', `the shim of sandbox ${call.sandbox.id} ended before it ran the command; its log says why`, {
           sandboxId: call.sandbox.id,
         });
@@ -278,13 +283,16 @@ export class ProcessClient {
 
 const EXEC_OUTPUT_BYTES = 1_048_576;
 
-/** Whether this machine shows its processes as the driver needs it. */
+let seen = false;
+
+/** Whether this machine shows its processes as the driver needs it; once it did, it does. */
 export async function canSeeProcesses(): Promise<boolean> {
   try {
-    return (await bootId()) !== '' && (await identify(process.pid)) !== null;
+    seen ||= (await bootId()) !== '' && (await identify(process.pid)) !== null;
   } catch {
     return false;
   }
+  return seen;
 }
 
 export function throwIfAborted(abort: AbortSignal, what: string): void {

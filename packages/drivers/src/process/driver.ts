@@ -38,8 +38,9 @@ export function processDriver(options: ProcessDriverOptions): Driver {
   async function lookAround(): Promise<void> {
     try {
       const before = changes.known();
-      changes.sawAll(await client.list(), before);
-      for (const { sandbox } of (await directories.list()).files) await capLog(directories.paths(sandbox.id), settings.logCapBytes);
+      const { files } = await directories.list();
+      changes.sawAll(await client.observeAll(files), before);
+      for (const { sandbox } of files) await capLog(directories.paths(sandbox.id), settings.logCapBytes);
       trouble = null;
     } catch (thrown) {
       trouble = toTenonError(thrown, 'driver_failed').message;
@@ -127,7 +128,10 @@ export function processDriver(options: ProcessDriverOptions): Driver {
     stop: (call) => inTurn(call, 'stop', () => client.stop(call, settings.stopGraceMs)),
     delete: (call) => inTurn(call, 'delete', () => client.delete(call)),
     inspect: (sandbox) => observe(sandbox.id),
-    list: () => client.list(),
+    list: () =>
+      client.list().catch((thrown: unknown) => {
+        throw toTenonError(thrown, 'driver_failed');
+      }),
     watch: (onChange) => changes.add(onChange),
     logs: (sandbox, _plan, { tail }) => guarded(sandbox.id, () => tailLog(directories.paths(sandbox.id), tail, settings.logCapBytes)),
     services: () => ({

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 
+const SCAN_WIDTH = 64;
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
 /** One process for good: a pid comes round again, a pid with its start time and boot does not. */
@@ -109,12 +110,16 @@ function ended(stat: ProcessStat): boolean {
   return stat.state === 'Z' || stat.state === 'X';
 }
 
+/**
+ * Looks at every process, a handful at a time. Not in one blocking sweep: a read of a process that hangs in the kernel hangs too, and
+ * may take a thread with it but not Tenon.
+ */
 async function scan<T>(look: (pid: number) => Promise<T | null>): Promise<readonly T[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   const found: T[] = [];
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const one = await look(Number(name));
-    if (one !== null) found.push(one);
+  for (let at = 0; at < pids.length; at += SCAN_WIDTH) {
+    const looks = await Promise.all(pids.slice(at, at + SCAN_WIDTH).map(look));
+    found.push(...looks.filter((one) => one !== null));
   }
   return found;
 }

@@ -38,8 +38,9 @@ export interface SandboxPaths {
   readonly record: string;
   readonly log: string;
   readonly oldLog: string;
-  /** The sandbox's own: here the shim runs and leaves its marks. */
-  readonly run: string;
+  /** What the shim says of its limits, and the code of the command: written through descriptors that Tenon opened. */
+  readonly started: string;
+  readonly exit: string;
   /** The sandbox's own: the command's files and working directory. */
   readonly work: string;
 }
@@ -105,11 +106,10 @@ export class SandboxDirectories {
     const staging = pathsIn(join(this.root, `.new-${randomUUID()}`));
     try {
       await mkdir(staging.root, { mode: 0o711 });
-      await this.#own(staging.run);
       await this.#own(staging.work);
       for (const one of contents) await this.#writeFile(staging.work, one);
       if (cwd !== '.') await this.#ownAll(staging.work, cwd.split('/'));
-      await writeRecord(staging.record, file);
+      await writeRecord(staging.record, file, true);
       await rename(staging.root, root);
       return true;
     } catch (thrown) {
@@ -120,7 +120,7 @@ export class SandboxDirectories {
   }
 
   async write(file: SandboxFile): Promise<void> {
-    await writeRecord(this.paths(file.sandbox.id).record, file);
+    await writeRecord(this.paths(file.sandbox.id).record, file, false);
   }
 
   /** Moved away first, so that it is gone at once and for good, however long the removal takes. Absent is fine. */
@@ -196,7 +196,7 @@ export class SandboxDirectories {
   }
 }
 
-/** A short mark that the shim left in the sandbox's own directory, where anything may stand by now: never a link, never more than 64 bytes. */
+/** A short mark of the shim. Where Tenon is not root a sandbox could put anything in its place: never a link, never more than 64 bytes. */
 export async function readMark(path: string): Promise<string | null> {
   try {
     const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -220,7 +220,15 @@ export function directoryName(sandboxId: string): string {
 }
 
 function pathsIn(root: string): SandboxPaths {
-  return { root, record: join(root, 'sandbox.json'), log: join(root, 'log'), oldLog: join(root, 'log.1'), run: join(root, 'run'), work: join(root, 'work') };
+  return {
+    root,
+    record: join(root, 'sandbox.json'),
+    log: join(root, 'log'),
+    oldLog: join(root, 'log.1'),
+    started: join(root, 'started'),
+    exit: join(root, 'exit'),
+    work: join(root, 'work'),
+  };
 }
 
 async function readRecord(path: string): Promise<SandboxFile | null> {
@@ -244,9 +252,10 @@ async function readRecord(path: string): Promise<SandboxFile | null> {
   });
 }
 
-async function writeRecord(path: string, file: SandboxFile): Promise<void> {
+/** Whole or not at all. Only the first is flushed to the disk: after a crash of the machine an older one tells the same, that nothing runs. */
+async function writeRecord(path: string, file: SandboxFile, flush: boolean): Promise<void> {
   const part = `${path}.${randomUUID()}`;
-  await writeFile(part, JSON.stringify(file), { mode: 0o600, flush: true });
+  await writeFile(part, JSON.stringify(file), { mode: 0o600, flush });
   await rename(part, path);
 }
 
