@@ -19,10 +19,14 @@ async function start(): Promise<void> {
   const settings = await loadSettings(process.env, process.env.TENON_WORKING_DIR ?? process.cwd());
   const log = createLog(settings.logLevel);
   let tenon: Tenon | null = null;
-  let told = false;
+  let toldAt: number | null = null;
   const stop = (signal: NodeJS.Signals) => {
-    if (told) process.exit(1);
-    told = true;
+    if (toldAt !== null) {
+      // A terminal and npm both pass on the same Ctrl-C: only a later one is meant as a second.
+      if (Date.now() - toldAt > 1_000) process.exit(1);
+      return;
+    }
+    toldAt = Date.now();
     if (tenon === null) process.exit(0);
     log.info({ signal }, 'draining: runs in flight finish or are left resumable; once more ends at once');
     tenon.close().then(
