@@ -182,7 +182,7 @@ class LifecycleEngine implements Engine {
     return this.operate('stop', id, caller, { force: false, reason: null });
   }
 
-  deleteSandbox(id: string, caller: Caller, options: { readonly force: boolean; readonly reason: string | null }): Promise<SandboxAndRun> {
+  async deleteSandbox(id: string, caller: Caller, options: { readonly force: boolean; readonly reason: string | null }): Promise<SandboxAndRun> {
     if (options.force && !options.reason?.trim())
       throw new TenonError('validation_failed', 'a forced delete needs a reason', { pointer: '/reason', hint: 'Say why, as ?reason=.' });
     return this.operate('delete', id, caller, options);
