@@ -20,7 +20,7 @@ export interface EventWatch {
 /** Follows the Engine's events of our containers. Whenever the stream begins, anew too, `onGap` is asked to look at everything: events were missed. */
 export function watchEvents(api: EngineApi, installation: string, onEvent: (sandboxId: string) => void, onGap: () => Promise<void>): EventWatch {
   const ending = new AbortController();
-  let trouble: string | null = 'events have not begun yet';
+  let trouble: string | null = null;
 
   async function follow(): Promise<void> {
     let wait = RETRY_FIRST_MS;

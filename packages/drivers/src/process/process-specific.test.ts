@@ -136,6 +136,7 @@ describe('process driver', () => {
     const polite = await launch('exec sleep 600');
     await driver.stop(polite);
     expect(await driver.inspect(polite.sandbox, null)).toMatchObject({ state: 'exited', exitCode: 143, reason: 'stopped' });
+    expect(await logs(polite)).toBe('');
     const stubborn = await launch("trap '' TERM; while :; do sleep 0.1; done");
     await pause(100);
     await driver.stop(stubborn);

@@ -6,12 +6,15 @@ import type { ProcessPlan } from './planner.ts';
  * descriptor 4 by one write that ends in a newline, so that nobody takes half a code for one. Then it ends whatever the command left
  * behind. Both descriptors are files of Tenon's own, closed to the command. A stop signals the whole group: the shim catches what the
  * command should get, so that it is still there to write the code.
+ * What the shell itself says of a command's death is no word of the command's: it stays out of the log.
  * Positional parameters only: a variable set here could be one of the plan's environment. Parameters: nofile, memory in KiB, CPU
  * seconds (each empty for no limit), the working directory, the command.
  */
 const SHIM = `
 trap : TERM INT HUP QUIT USR1 USR2 ALRM XCPU
+exec 5>&2 2>/dev/null
 (
+  exec 2>&5 5>&-
   if [ -n "$1" ]; then ulimit -n "$1" || { echo nofile >&3; exit 125; }; fi
   if [ -n "$2" ]; then ulimit -v "$2" || { echo memoryBytes >&3; exit 125; }; fi
   if [ -n "$3" ]; then ulimit -t "$3" || { echo cpuSeconds >&3; exit 125; }; fi
