@@ -93,6 +93,7 @@ export function connect(databaseUrl: string, log: (line: string) => void): Datab
 
 /** A name with NUL in it is no error, only nobody's: it is escaped as it would have been when stored. */
 function storableParam(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(storableParam);
   return typeof value === 'string' ? storableText(value) : value;
 }
 

@@ -1,4 +1,4 @@
-import { messageOf, RunLost, SharedLost, TenonError } from '@tenon/lifecycle';
+import { isObject, messageOf, RunLost, SharedLost, TenonError } from '@tenon/lifecycle';
 
 // SQLSTATE classes and codes under which trying again later is the way out: connection, resources (a full disk too), shutdown,
 // a server that is read-only for now, and timeouts.
@@ -6,7 +6,7 @@ const PASSING = /^(08(?!P01)|53|57P|58)|^(57014|25006|40001|40P01|55P03)$/;
 const SOCKET = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN', 'ENOENT']);
 const PRISMA_PASSING = new Set(['P1000', 'P1001', 'P1002', 'P1008', 'P1011', 'P1017', 'P2024', 'P2028', 'P2034', 'P2037']);
 const WORDS =
-  /connection terminated|timeout exceeded when trying to connect|query read timeout|client has encountered a connection error|cannot use a pool after|server login/i;
+  /connection terminated|timeout exceeded when trying to connect|query read timeout|client has encountered a connection error|cannot use a pool after|server login|not currently accepting connections/i;
 
 export function codeOf(error: unknown): string | null {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
@@ -27,29 +27,39 @@ export function isRepeatable(error: unknown): boolean {
 /** What leaves the store: our own failures as they are, the database's as `store_unavailable` or `internal`, never with a value in it. */
 export function storeFailure(error: unknown): unknown {
   if (error instanceof TenonError || error instanceof RunLost || error instanceof SharedLost || !(error instanceof Error)) return error;
-  const code = codeOf(error);
-  const inner = innerError(error);
-  if ((code !== null && isPassing(code)) || WORDS.test(error.message) || (inner !== null && isPassing(codeOf(inner) ?? ''))) {
+  const { code, message } = saidBy(error);
+  const outer = codeOf(error) ?? '';
+  if (isPassing(code ?? '') || isPassing(outer) || WORDS.test(message)) {
     return new TenonError(
       'store_unavailable',
-      `The database cannot be used now: ${messageOf(inner ?? error)}`,
+      `The database cannot be used now: ${message}`,
       { hint: 'Check that PostgreSQL runs and that DATABASE_URL reaches it.' },
       error,
     );
   }
-  const ofDatabase = error.name.startsWith('Prisma') || ('severity' in error && code !== null) || error.name === 'DriverAdapterError';
+  const ofDatabase = error.name.startsWith('Prisma') || ('severity' in error && code !== null);
   if (!ofDatabase) return error;
-  return new TenonError('internal', `The database refused a statement (${code ?? error.name}): ${messageOf(error)}`, {}, error);
+  return new TenonError('internal', `The database refused a statement (${code ?? error.name}): ${message}`, {}, error);
 }
 
 function isPassing(code: string): boolean {
   return PASSING.test(code) || SOCKET.has(code) || PRISMA_PASSING.has(code);
 }
 
-/** Several addresses tried make an AggregateError; Prisma keeps the driver's as the cause. */
-function innerError(error: Error): Error | null {
-  if (error instanceof AggregateError) return error.errors.find((each) => each instanceof Error) ?? null;
-  return error.cause instanceof Error ? error.cause : null;
+/** The server's own code and words, without the wrapping: Prisma's adapter keeps them in its meta, several addresses tried in a list. */
+function saidBy(error: Error): { readonly code: string | null; readonly message: string } {
+  const adapter = 'meta' in error && isObject(error.meta) && isObject(error.meta.driverAdapterError) ? error.meta.driverAdapterError.cause : null;
+  if (isObject(adapter)) {
+    const code = typeof adapter.originalCode === 'string' ? adapter.originalCode : null;
+    const words = [adapter.originalMessage, adapter.message, adapter.kind].find((each) => typeof each === 'string' && each !== '');
+    return { code, message: messageOf(words ?? error) };
+  }
+  if (error instanceof AggregateError) {
+    const first: unknown = error.errors.find((each) => each instanceof Error);
+    if (first instanceof Error) return { code: codeOf(first), message: messageOf(first) };
+  }
+  // Prisma's messages begin with the place of the call in our source: only their last line is about what happened.
+  return { code: codeOf(error), message: messageOf(error.message.trim().split('\n').at(-1) ?? error) };
 }
 
 /** Every method of a port, its failures translated. */
@@ -60,8 +70,9 @@ export function guarded<T extends object>(port: T): T {
       if (typeof member !== 'function') return member;
       return (...args: unknown[]) => {
         const answer: unknown = Reflect.apply(member, target, args);
-        if (!(answer instanceof Promise)) return answer;
-        return answer.catch((error: unknown) => {
+        // Prisma's answers are thenables that begin when they are awaited.
+        if (typeof answer !== 'object' || answer === null || !('then' in answer)) return answer;
+        return Promise.resolve(answer).catch((error: unknown) => {
           throw storeFailure(error);
         });
       };
