@@ -6,6 +6,7 @@ import { abortError, errorOf } from './attempt.ts';
 import { idempotencyKey } from './keys.ts';
 import { abortIfAsked, runPhase, tell } from './phases.ts';
 import { callDriverRelease, owe, released, releaseRows } from './release.ts';
+import { refuseUncallable } from './required.ts';
 import { dueFor, type Session } from './session.ts';
 import { awaitReady, becomeReady, driverCreate, driverStart, exitReason, markStarted, pendingPoints, planRequest, seal } from './steps.ts';
 
@@ -61,6 +62,7 @@ export async function runStart(session: Session): Promise<void> {
     session.setState('starting');
   }
   try {
+    await refuseUncallable(session);
     await beforeStart(session);
     seal(session);
     await driverStart(session);
