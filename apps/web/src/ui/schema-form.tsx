@@ -88,7 +88,10 @@ function Leaf({ field, value, error, onChange }: LeafProps) {
   const common = {
     label: field.label,
     error,
-    hint: [field.hint, field.initial === undefined ? null : `Default ${JSON.stringify(field.initial)}`].filter(Boolean).join('. ') || undefined,
+    hint:
+      [field.hint, field.initial === undefined || /default/i.test(field.hint ?? '') ? null : `Default ${JSON.stringify(field.initial)}`]
+        .filter(Boolean)
+        .join('. ') || undefined,
     ...(field.required ? { note: 'required' } : {}),
   };
   if (field.kind === 'choice' || field.kind === 'boolean') {

@@ -51,7 +51,16 @@ export function ActivationSheet({ target: opened, onClose }: { readonly target: 
   const [accepted, setAccepted] = useState(false);
   const [previewedAt, setPreviewedAt] = useState<string | null>(null);
   const [lost, setLost] = useState(NOTHING_LOST);
-  const preview = useMutation(trpc.activations.preview.mutationOptions({ onSuccess: () => setPreviewedAt(new Date().toISOString()) }));
+  const editable = target.kind === 'new' || target.kind === 'edit';
+  const preview = useMutation(
+    trpc.activations.preview.mutationOptions({
+      onSuccess: () => setPreviewedAt(new Date().toISOString()),
+      // What the API does not accept is mended in the form, at its field.
+      onError: (failure) => {
+        if (editable && problemOf(failure).status === 422) setIntent(null);
+      },
+    }),
+  );
   const settled = {
     onSuccess: async () => {
       sayDone(
@@ -108,7 +117,6 @@ export function ActivationSheet({ target: opened, onClose }: { readonly target: 
   const at = (pointer: string) =>
     local[pointer] ?? errorAt(problem, pointer, `/change${pointer}`) ?? (pointer === '/config' ? errorAt(problem, '/config/*', '/change/config/*') : null);
   const fail = preview.data ? wouldFail(preview.data) : 0;
-  const editable = target.kind === 'new' || target.kind === 'edit';
   const stopped =
     denied ??
     (reason.trim() === '' ? 'Say why first: the reason goes to the audit record.' : fail > 0 && !accepted ? 'Say that you have read what would fail.' : null);

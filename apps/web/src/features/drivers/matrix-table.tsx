@@ -75,8 +75,8 @@ export function MatrixTable({ matrix, label, withNeed }: { readonly matrix: Matr
               index += 1;
               const own = index;
               return (
-                <tr key={row.name} className="border-b border-hairline last:border-b-0 hover:bg-hover">
-                  <th scope="row" className="mono sticky left-0 h-6.5 bg-surface px-4 font-normal whitespace-nowrap">
+                <tr key={row.name} className="group border-b border-hairline last:border-b-0 hover:bg-hover">
+                  <th scope="row" className="mono sticky left-0 h-6.5 bg-surface px-4 group-hover:bg-hover font-normal whitespace-nowrap">
                     {row.name}
                   </th>
                   {withNeed ? (

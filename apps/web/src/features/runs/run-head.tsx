@@ -116,7 +116,7 @@ export function FirstErrorBanner({ run, attempts, count, at, onStep, onGoTo, rel
   return (
     <section
       aria-label="First error"
-      className="mx-3 mt-2 flex flex-wrap items-center gap-x-3 gap-y-2 rounded-md border border-l-3 border-bad-rule border-l-bad-fill bg-bad-soft px-3 py-1.5 md:mr-4 md:ml-6"
+      className="mx-3 my-2 flex flex-wrap items-center gap-x-3 gap-y-2 rounded-md border border-l-3 border-bad-rule border-l-bad-fill bg-bad-soft px-3 py-1.5 md:mr-4 md:ml-6"
     >
       <Icon aria-hidden size={16} strokeWidth={1.5} className="shrink-0 text-bad" />
       <div className="min-w-0 flex-1 basis-56 wrap-anywhere">
@@ -140,7 +140,7 @@ export function FirstErrorBanner({ run, attempts, count, at, onStep, onGoTo, rel
               First error <ErrorCode tone="plain">{error.code}</ErrorCode>{' '}
             </>
           ) : null}
-          {run.endedAt === null ? '' : run.status === 'failed' && undone ? 'All that was made is undone. ' : ''}
+          {run.endedAt !== null && run.status === 'failed' && undone && run.effects.length > 0 ? 'All that was made is undone. ' : ''}
           {owed.map((effect) => {
             const release = releaseOf(effect.id);
             return (

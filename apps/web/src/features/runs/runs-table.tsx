@@ -85,6 +85,11 @@ const columns: readonly Column<RunSummaryView>[] = [
   { id: 'started', head: 'Started', width: '8.5rem', align: 'right', hide: 'narrow', cell: (run) => <Time at={run.startedAt} className="whitespace-nowrap" /> },
 ];
 
+/** Within a panel there is room for less. */
+const fewer = columns
+  .filter(({ id }) => id !== 'attempts' && id !== 'actor')
+  .map((column) => (column.id === 'error' ? { ...column, width: 'minmax(9rem,2fr)' } : column));
+
 /** Runs, newest first; the rows do not move while they are read. */
 export function RunsTable({
   query,
@@ -116,7 +121,7 @@ export function RunsTable({
       >
         <DataTable
           label={label}
-          columns={columns}
+          columns={bounded ? fewer : columns}
           rows={held.rows}
           rowKey={keyOf}
           href={hrefOf}

@@ -1,5 +1,4 @@
 import { Author } from '../../../ui/author.tsx';
-import { ErrorCode } from '../../../ui/code.tsx';
 import type { RefusalModel } from './model.ts';
 import { Refusal } from './refusal-box.tsx';
 
@@ -16,7 +15,7 @@ export function ConflictRefusal({ model, by, placeOf, note }: ConflictProps) {
   return (
     <Refusal note={note}>
       <p>
-        <ErrorCode>{model.code}</ErrorCode> {model.path === null ? null : <code>{model.path}</code>}
+        <code className="font-medium text-bad">{model.code}</code> {model.path === null ? null : <code>{model.path}</code>}
       </p>
       {model.owner !== null && by !== null ? (
         <p className="flex flex-wrap items-center gap-x-1">

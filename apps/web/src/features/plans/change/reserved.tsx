@@ -1,5 +1,4 @@
 import { Lock } from 'lucide-react';
-import { ErrorCode } from '../../../ui/code.tsx';
 import type { RefusalModel } from './model.ts';
 import { Refusal } from './refusal-box.tsx';
 
@@ -14,7 +13,7 @@ export function ReservedRefusal({
   return (
     <Refusal note={note}>
       <p>
-        <ErrorCode>{model.code}</ErrorCode> {model.path === null ? null : <code>{model.path}</code>}{' '}
+        <code className="font-medium text-bad">{model.code}</code> {model.path === null ? null : <code>{model.path}</code>}{' '}
         {model.kind === 'reserved' ? <Lock aria-label="reserved" size={12} strokeWidth={1.75} className="inline align-[-1px] text-bad" /> : null}
       </p>
       <p className="text-ink2">{model.message}</p>
