@@ -20,17 +20,20 @@ describe('median', () => {
 
 describe('a line', () => {
   it('is exactly what readers of the bench parse', () => {
-    expect(lineOf({ goal: atMost, ratio: 7.31, detail: '' })).toBe('G1 ratio=7.31 goal<=10 ok');
-    expect(lineOf({ goal: atMost, ratio: 12.4, detail: '' })).toBe('G1 ratio=12.40 goal<=10 MISSED');
-    expect(lineOf({ goal: atLeast, ratio: 4.2, detail: '' })).toBe('G2a ratio=4.20 goal>=5 MISSED');
-    expect(lineOf({ goal: { name: 'G6', bound: '>=', limit: 0.75 }, ratio: 0.8, detail: '' })).toBe('G6 ratio=0.80 goal>=0.75 ok');
+    expect(lineOf({ goal: atMost, figure: 7.31, detail: '' })).toBe('G1 ratio=7.31 goal<=10 ok');
+    expect(lineOf({ goal: atMost, figure: 12.4, detail: '' })).toBe('G1 ratio=12.40 goal<=10 MISSED');
+    expect(lineOf({ goal: atLeast, figure: 4.2, detail: '' })).toBe('G2a ratio=4.20 goal>=5 MISSED');
+    expect(lineOf({ goal: { name: 'G6', bound: '>=', limit: 0.75 }, figure: 0.8, detail: '' })).toBe('G6 ratio=0.80 goal>=0.75 ok');
   });
   it('never rounds a missed figure to one that looks met', () => {
-    expect(lineOf({ goal: atMost, ratio: 10.004, detail: '' })).toBe('G1 ratio=10.01 goal<=10 MISSED');
-    expect(lineOf({ goal: atLeast, ratio: 4.999, detail: '' })).toBe('G2a ratio=4.99 goal>=5 MISSED');
+    expect(lineOf({ goal: atMost, figure: 10.004, detail: '' })).toBe('G1 ratio=10.01 goal<=10 MISSED');
+    expect(lineOf({ goal: atLeast, figure: 4.999, detail: '' })).toBe('G2a ratio=4.99 goal>=5 MISSED');
+  });
+  it('names the unit of a figure that is no ratio', () => {
+    expect(lineOf({ goal: { name: 'ready', unit: 'ms', bound: '<=', limit: 8000 }, figure: 3411.2, detail: '' })).toBe('ready ms=3412 goal<=8000 ok');
   });
   it('says in one line why a goal was skipped', () => {
-    expect(lineOf({ goal: atMost, skipped: 'no docker:\n  ENOENT', backend: 'docker' })).toBe('G1 SKIPPED: no docker: ENOENT');
+    expect(lineOf({ name: 'G7', skipped: 'no docker:\n  ENOENT', backend: 'docker' })).toBe('G7 SKIPPED: no docker: ENOENT');
   });
 });
 

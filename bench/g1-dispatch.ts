@@ -39,5 +39,5 @@ export async function g1Dispatch(): Promise<readonly Outcome[]> {
     () => cpuPerCall(400, dispatch),
     () => cpuPerCall(4_000, loop),
   );
-  return [{ goal: GOAL, ratio, detail: `${HOOKS} hooks: dispatch ${ours.toFixed(1)} µs, plain loop ${peer.toFixed(1)} µs of CPU` }];
+  return [{ goal: GOAL, figure: ratio, detail: `${HOOKS} hooks: dispatch ${ours.toFixed(1)} µs, plain loop ${peer.toFixed(1)} µs of CPU` }];
 }

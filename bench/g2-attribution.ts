@@ -34,7 +34,7 @@ export async function g2Attribution(): Promise<readonly Outcome[]> {
       async () => cpuPerSyncCall(calls.peer, () => snapshotAndCompare(original)),
     );
     const detail = `${what}, ${EXTENSIONS} extensions: drafts ${(ours / 1000).toFixed(3)} ms, snapshot and compare ${(peer / 1000).toFixed(2)} ms of CPU`;
-    outcomes.push({ goal, ratio: 1 / ratio, detail });
+    outcomes.push({ goal, figure: 1 / ratio, detail });
   }
   return outcomes;
 }

@@ -5,4 +5,6 @@ export const GOALS: Readonly<Record<string, () => Promise<readonly Outcome[]>>> 
   G1: async () => (await import('./g1-dispatch.ts')).g1Dispatch(),
   G2: async () => (await import('./g2-attribution.ts')).g2Attribution(),
   G3: async () => (await import('./g3-plan-size.ts')).g3PlanSize(),
+  G4: async () => (await import('./g4-trace-flush.ts')).g4TraceFlush(),
+  G5: async () => (await import('./g5-keyset.ts')).g5Keyset(),
 };
