@@ -15,6 +15,7 @@ import { buildServer } from './http/server.ts';
 import type { Readiness } from './rest/operations.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { openSpans, type Spans } from './telemetry/spans.ts';
+import { askHealth } from './use-cases/ask-driver.ts';
 import { ensureBootstrapToken } from './use-cases/ensure-bootstrap-token.ts';
 import { builtWeb, openWeb } from './web/open-web.ts';
 import type { Web } from './web/web.ts';
@@ -117,14 +118,14 @@ async function loadDrivers(settings: Settings, installation: string, log: Logger
   const named = settings.drivers;
   if (named?.includes('process') ?? isLoopback(settings.host)) {
     await letSandboxesPass(settings.dataDir);
-    drivers.push(processDriver({ dataDir: settings.dataDir, installation }));
+    drivers.push(processDriver({ ...settings.process, dataDir: settings.dataDir, installation }));
   } else if (named === null) {
     log.info({ driver: 'process' }, 'not loaded: it isolates nothing and TENON_HOST is not loopback. Name it in TENON_DRIVERS to have it all the same');
   }
   if (named?.includes('docker') ?? true) {
     const host = settings.dockerHost === null ? {} : { host: settings.dockerHost };
     const found = await detectDocker(settings.dockerHost === null ? {} : { DOCKER_HOST: settings.dockerHost });
-    if (found.found || named !== null) drivers.push(dockerDriver({ installation, ...host }));
+    if (found.found || named !== null) drivers.push(dockerDriver({ ...settings.docker, ...host, installation }));
     if (!found.found)
       log.info({ driver: 'docker', host: found.host, reason: found.reason }, named === null ? 'not loaded: no Engine answers' : 'no Engine answers yet');
   }
@@ -178,15 +179,7 @@ async function auditMoves(deps: Deps, moved: readonly ActivationRow[]): Promise<
 }
 
 async function askReadiness(deps: Deps): Promise<Readiness> {
-  const drivers = await Promise.all(
-    deps.engine.drivers().map(async (driver) => ({
-      name: driver.name,
-      state: await driver.health().then(
-        (health) => health.state,
-        () => 'degraded',
-      ),
-    })),
-  );
+  const drivers = await Promise.all(deps.engine.drivers().map(async (driver) => ({ name: driver.name, state: (await askHealth(driver, deps.now)).state })));
   try {
     await deps.store.ready();
     return { ready: true, store: 'ready', drivers };

@@ -4,6 +4,7 @@ import { extname, resolve } from 'node:path';
 import { createJiti } from 'jiti';
 import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
+import { defined } from '../defined.ts';
 import { EnvironmentSettings, FileSettings, type Settings } from './settings.ts';
 
 const DAY_MS = 86_400_000;
@@ -24,6 +25,7 @@ export async function loadSettings(environment: Readonly<Record<string, string |
   const given = Object.fromEntries(known.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
   const env = judge(EnvironmentSettings, given, 'the environment');
   const file = await readFileSettings(env.TENON_CONFIG, directory);
+  const { host: dockerHost, ...docker } = file.docker ?? {};
   return {
     host: env.TENON_HOST ?? file.host ?? '127.0.0.1',
     port: env.TENON_PORT ?? file.port ?? 7333,
@@ -34,11 +36,13 @@ export async function loadSettings(environment: Readonly<Record<string, string |
     publicUrl: env.TENON_PUBLIC_URL ?? file.publicUrl ?? null,
     logLevel: env.TENON_LOG_LEVEL ?? file.logLevel ?? 'info',
     drivers: env.TENON_DRIVERS ?? file.drivers ?? null,
-    dockerHost: env.DOCKER_HOST ?? file.docker?.host ?? null,
+    dockerHost: env.DOCKER_HOST ?? dockerHost ?? null,
+    docker: defined(docker),
+    process: defined(file.process ?? {}),
     extensions: file.extensions ?? [],
     allowedTargets: file.allowedTargets ?? null,
     secretPattern: file.secretPattern === undefined ? null : new RegExp(file.secretPattern, 'i'),
-    limits: Object.fromEntries(Object.entries(file.limits ?? {}).filter(([, value]) => value !== undefined)),
+    limits: defined(file.limits ?? {}),
     retention: { tracesMs: (file.retention?.tracesDays ?? 30) * DAY_MS, eventsMs: (file.retention?.eventsHours ?? 24) * HOUR_MS },
     web: env.TENON_WEB !== 'off',
     otlpEndpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,

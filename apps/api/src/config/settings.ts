@@ -21,6 +21,7 @@ const DriverList = z
 const text = z.string().min(1);
 const url = (schemes: readonly string[]) =>
   text.refine((value) => URL.canParse(value) && schemes.includes(new URL(value).protocol), `must be a URL with ${schemes.join(' or ')}//`);
+const millis = z.number().int().min(1).max(3_600_000);
 const days = z.number().min(1, 'must be at least 1 day').max(3650);
 
 const limitOf = (name: keyof typeof LIMITS) =>
@@ -45,7 +46,33 @@ export const FileSettings = z.strictObject({
   publicUrl: url(['http:', 'https:']).optional(),
   logLevel: z.enum(LOG_LEVELS).optional(),
   drivers: DriverList.optional(),
-  docker: z.strictObject({ host: text.optional() }).optional(),
+  /** What only the operator may open or choose for the docker driver. */
+  docker: z
+    .strictObject({
+      /** As DOCKER_HOST: unix:///path or tcp://host:port. */
+      host: text.optional(),
+      /** Value of the label `openshell.ai/sandbox-namespace`. */
+      namespace: text.optional(),
+      /** Whether host directories may be mounted. */
+      enableBindMounts: z.boolean().optional(),
+      /** No mount may cover it. */
+      workspaceRoot: text.optional(),
+      /** Capabilities that a plan may add beside Docker's own set. */
+      allowedCapabilities: z.array(text).optional(),
+      /** Whether an image that is not there is pulled. */
+      pullMissing: z.boolean().optional(),
+      stopGraceMs: millis.optional(),
+      requestTimeoutMs: millis.optional(),
+    })
+    .optional(),
+  process: z
+    .strictObject({
+      /** Whom sandboxes run as where Tenon is root. */
+      runAs: z.strictObject({ uid: z.number().int().min(1), gid: z.number().int().min(1) }).optional(),
+      stopGraceMs: millis.optional(),
+      logCapBytes: z.number().int().min(4096).optional(),
+    })
+    .optional(),
   /** Extensions of your own that run in this process; only a TypeScript file can hold them. */
   extensions: z.array(InProcessExtension).optional(),
   /** Where extensions out of process may be; replaces the default, so repeat `loopback` to keep it. */
@@ -90,6 +117,10 @@ export const EnvironmentSettings = z.object({
 });
 export type EnvironmentSettings = z.infer<typeof EnvironmentSettings>;
 
+type Given<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> };
+type DockerChoices = Given<Omit<NonNullable<FileSettings['docker']>, 'host'>>;
+type ProcessChoices = Given<NonNullable<FileSettings['process']>>;
+
 /** Everything settled. */
 export interface Settings {
   readonly host: string;
@@ -103,6 +134,8 @@ export interface Settings {
   /** Null: those that this machine has. */
   readonly drivers: readonly LoadableDriver[] | null;
   readonly dockerHost: string | null;
+  readonly docker: DockerChoices;
+  readonly process: ProcessChoices;
   readonly extensions: readonly object[];
   readonly allowedTargets: readonly string[] | null;
   readonly secretPattern: RegExp | null;

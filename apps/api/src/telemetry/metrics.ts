@@ -1,6 +1,7 @@
 import type { AttemptRecord } from '@tenon/lifecycle';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Deps } from '../context.ts';
+import { askHealth } from '../use-cases/ask-driver.ts';
 
 /** What Prometheus reads at /metrics. */
 export class Metrics {
@@ -54,8 +55,8 @@ export class Metrics {
   }
 
   /** Figures that are asked for when somebody reads. */
-  watch(deps: Pick<Deps, 'engine' | 'store'>): void {
-    const { engine, store } = deps;
+  watch(deps: Pick<Deps, 'engine' | 'store' | 'now'>): void {
+    const { engine, store, now } = deps;
     const registers = [this.registry];
     new Gauge({
       name: 'tenon_sandboxes',
@@ -72,7 +73,7 @@ export class Metrics {
       labelNames: ['driver'],
       registers,
       async collect() {
-        for (const driver of engine.drivers()) this.set({ driver: driver.name }, (await driver.health()).state === 'healthy' ? 1 : 0);
+        for (const driver of engine.drivers()) this.set({ driver: driver.name }, (await askHealth(driver, now)).state === 'healthy' ? 1 : 0);
       },
     });
     new Gauge({

@@ -1,9 +1,9 @@
 import type { ActivationBody, ActivationPatch, ActivationView } from '@tenon/contract';
 import { type ActivationInput, type ActivationRow, type Json, TenonError } from '@tenon/lifecycle';
 import { type Call, callerOf, type Deps } from '../context.ts';
+import { defined } from '../defined.ts';
 import { act, notFound } from '../policy/act.ts';
 import { etagOf, presentActivation } from '../present/activation.ts';
-import { defined } from './defined.ts';
 
 export async function createActivation(deps: Deps, call: Call, body: ActivationBody): Promise<ActivationView> {
   const input = inputOf(body);

@@ -1,9 +1,9 @@
 import type { DryRunView, SandboxCreateBody } from '@tenon/contract';
 import { type IncomingRequest, TenonError, toTenonError } from '@tenon/lifecycle';
 import { type Call, callerOf, type Deps } from '../context.ts';
+import { defined } from '../defined.ts';
 import { act, allow } from '../policy/act.ts';
 import { presentPlan } from '../present/plan.ts';
-import { defined } from './defined.ts';
 import { type FollowedRun, followRun, type Waiting } from './follow-run.ts';
 import { viewRun } from './read-runs.ts';
 

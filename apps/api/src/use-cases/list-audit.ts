@@ -1,9 +1,9 @@
 import type { AuditListQuery, AuditView, ListOf } from '@tenon/contract';
 import type { Call, Deps } from '../context.ts';
+import { defined } from '../defined.ts';
 import { allow } from '../policy/act.ts';
 import { presentAudit } from '../present/access.ts';
 import { epoch, epochAfter } from '../present/time.ts';
-import { defined } from './defined.ts';
 
 /** Every change and every refusal, newest first. */
 export async function listAudit(deps: Deps, call: Call, query: AuditListQuery): Promise<ListOf<AuditView>> {

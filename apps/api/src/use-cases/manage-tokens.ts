@@ -3,10 +3,10 @@ import type { ListOf, TokenBody, TokenIssuedView, TokenListQuery, TokenView } fr
 import { TenonError, type TokenRecord } from '@tenon/lifecycle';
 import { ROLES } from '@tenon/vocabulary';
 import type { Call, Deps } from '../context.ts';
+import { defined } from '../defined.ts';
 import { act, allow, notFound } from '../policy/act.ts';
 import { presentToken } from '../present/access.ts';
 import { epoch } from '../present/time.ts';
-import { defined } from './defined.ts';
 
 /** SHA-256, hex: the only form in which a token is kept. Tokens are 256 random bits, so that no slow hash is needed. */
 export const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex');

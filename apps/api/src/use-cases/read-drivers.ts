@@ -1,9 +1,10 @@
 import type { DriverListQuery, DriverView, ListOf, MatrixQuery, MatrixView } from '@tenon/contract';
 import type { Driver } from '@tenon/lifecycle';
 import type { Call, Deps } from '../context.ts';
+import { defined } from '../defined.ts';
 import { allow, notFound } from '../policy/act.ts';
 import { presentCell, presentDriver } from '../present/driver.ts';
-import { defined } from './defined.ts';
+import { askCapabilities, askHealth } from './ask-driver.ts';
 import { byKey, pageInMemory } from './page-in-memory.ts';
 
 const keyOf = (driver: Driver) => [driver.name];
@@ -35,6 +36,6 @@ export function loadDriver(deps: Deps, name: string): Driver {
 
 /** Every driver is asked anew: what is shown is what it says now. */
 async function viewDriver(deps: Deps, driver: Driver): Promise<DriverView> {
-  const [capabilities, health, sandboxes] = await Promise.all([driver.capabilities(), driver.health(), deps.store.countSandboxes(driver.name)]);
+  const [capabilities, health, sandboxes] = await Promise.all([askCapabilities(driver), askHealth(driver, deps.now), deps.store.countSandboxes(driver.name)]);
   return presentDriver(driver, { capabilities, health, sandboxes });
 }

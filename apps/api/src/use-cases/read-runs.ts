@@ -2,10 +2,10 @@ import type { AttemptListQuery, AttemptView, ListOf, RunListQuery, RunSummaryVie
 import type { RunRecord } from '@tenon/lifecycle';
 import { LIMITS } from '@tenon/vocabulary';
 import type { Call, Deps } from '../context.ts';
+import { defined } from '../defined.ts';
 import { allow, notFound } from '../policy/act.ts';
 import { presentAttempt, presentRun, presentRunSummary } from '../present/run.ts';
 import { epoch, epochAfter } from '../present/time.ts';
-import { defined } from './defined.ts';
 import { loadRun } from './load-sandbox.ts';
 
 export async function listRuns(deps: Deps, call: Call, query: RunListQuery): Promise<ListOf<RunSummaryView>> {

@@ -1,9 +1,9 @@
 import type { ActivationRecordView, ListOf, SandboxListQuery, SandboxView } from '@tenon/contract';
 import type { Call, Deps } from '../context.ts';
+import { defined } from '../defined.ts';
 import { allow } from '../policy/act.ts';
 import { presentRecord } from '../present/sandbox.ts';
 import { epoch, epochAfter } from '../present/time.ts';
-import { defined } from './defined.ts';
 import { loadSandbox, viewSandbox, viewSandboxes } from './load-sandbox.ts';
 
 const SANDBOXES = { kind: 'sandbox', name: '*' };

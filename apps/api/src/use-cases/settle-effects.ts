@@ -1,9 +1,9 @@
 import type { EffectListQuery, EffectView, ListOf } from '@tenon/contract';
 import { type Call, callerOf, type Deps } from '../context.ts';
+import { defined } from '../defined.ts';
 import { act, allow } from '../policy/act.ts';
 import { presentEffect } from '../present/run.ts';
 import { epoch, epochAfter } from '../present/time.ts';
-import { defined } from './defined.ts';
 import { loadEffect } from './load-sandbox.ts';
 
 export async function listEffects(deps: Deps, call: Call, query: EffectListQuery): Promise<ListOf<EffectView>> {
