@@ -100,7 +100,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: '(node_modules|dist|\\.next|generated)' },
-    exclude: { path: '(node_modules|/dist/|\\.next/|/generated/)' },
+    exclude: { path: '(node_modules|/dist/|\\.next/|/generated/|next-env\\.d\\.ts$)' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.base.json' },
     enhancedResolveOptions: {

@@ -3,7 +3,7 @@ import { messageOf, storable, TenonError, toTenonError } from '../errors.ts';
 import type { HookDeclaration } from '../extension.ts';
 import type { JsonObject } from '../json.ts';
 import { foldEdit } from '../plan/fold.ts';
-import type { ExtensionClient, HookAnswer } from '../ports/transport.ts';
+import type { HookAnswer } from '../ports/transport.ts';
 import type { ActiveExtension, AttemptRecord, EffectRecord, ExtensionRecord } from '../records.ts';
 import { backoff } from './backoff.ts';
 import type { AbortCause, GuardedResult } from './deadline.ts';
@@ -432,5 +432,3 @@ export function abortError(cause: AbortCause, place: { extension?: string; phase
 export function errorOf(error: TenonError): AttemptRecord['error'] {
   return { code: error.code, message: storable(messageOf(error)), ...(error.context.hookCode === undefined ? {} : { hookCode: error.context.hookCode }) };
 }
-
-export type { ExtensionClient };

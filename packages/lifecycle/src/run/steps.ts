@@ -66,7 +66,7 @@ export function markStarted(session: Session): void {
   session.ledger.change(row.id, { state: 'applied' });
 }
 
-export function driverRow(session: Session, kind: 'driver_create' | 'driver_start', scope: 'sandbox' | 'start') {
+function driverRow(session: Session, kind: 'driver_create' | 'driver_start', scope: 'sandbox' | 'start') {
   return (
     session.ledger.held(null, kind, session.ref.id) ??
     session.ledger.intend({

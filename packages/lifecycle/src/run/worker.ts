@@ -10,7 +10,7 @@ import type { Finding } from './operations.ts';
 import { type Course, isEnded, type Runner } from './runner.ts';
 
 const BATCH = 500;
-export const WORKER: Actor = { kind: 'worker', name: 'worker', role: 'admin' };
+const WORKER: Actor = { kind: 'worker', name: 'worker', role: 'admin' };
 const CALLER = { actor: WORKER, requestId: 'worker' } as const;
 
 /** What goes on without being asked: interrupted runs are brought to their end, and sandboxes that changed by themselves are noticed. */
