@@ -25,7 +25,7 @@ export function openSpans(endpoint: string, version: string): Spans {
   };
 }
 
-function readable({ traceId, attempt, linkSpanId }: AttemptSpan, fixed: Pick<ReadableSpan, 'resource' | 'instrumentationScope'>): ReadableSpan {
+function readable({ traceId, attempt, linkSpanId, linkTraceId }: AttemptSpan, fixed: Pick<ReadableSpan, 'resource' | 'instrumentationScope'>): ReadableSpan {
   const context = (spanId: string) => ({ traceId, spanId, traceFlags: TraceFlags.SAMPLED });
   const what = attempt.extension ?? 'driver';
   return {
@@ -48,7 +48,7 @@ function readable({ traceId, attempt, linkSpanId }: AttemptSpan, fixed: Pick<Rea
       ...(attempt.extension === null ? {} : { 'tenon.extension': attempt.extension, 'tenon.revision': attempt.revision ?? '' }),
       ...(attempt.error === null ? {} : { 'tenon.error': attempt.error.code }),
     },
-    links: linkSpanId === null ? [] : [{ context: context(linkSpanId) }],
+    links: linkSpanId === null ? [] : [{ context: { ...context(linkSpanId), traceId: linkTraceId ?? traceId } }],
     events: [],
     ended: true,
     droppedAttributesCount: 0,

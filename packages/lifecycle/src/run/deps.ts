@@ -43,6 +43,8 @@ export interface AttemptSpan {
   readonly attempt: AttemptRecord;
   /** Span of the attempt that this one compensates, where known. */
   readonly linkSpanId: string | null;
+  /** The trace which that span is in; absent: this one. */
+  readonly linkTraceId?: string;
 }
 
 /** The options with defaults, and what the engine keeps in memory for all runs. */

@@ -9,6 +9,7 @@ import { backoff } from './backoff.ts';
 import type { EngineDeps } from './deps.ts';
 import type { Session } from './session.ts';
 import { leaveShared } from './shared-things.ts';
+import { linkToMaker } from './span-links.ts';
 
 /** How a release ended. `owed` carries why: a failure, the kill switch, or a revision whose code is gone. */
 export type ReleaseEnd = { readonly kind: 'released'; readonly fenceMs: number } | { readonly kind: 'owed'; readonly error: TenonError };
@@ -77,6 +78,7 @@ export async function callRelease(
 async function releaseInRun(session: Session, row: EffectRecord, reason: ReleaseReason): Promise<ReleaseEnd> {
   const { deps } = session;
   const maker = row.attemptId;
+  const link = await linkToMaker(session, maker);
   let parentId: string | null = null;
   for (let number = 1; ; number++) {
     const begun = session.begin();
@@ -97,13 +99,14 @@ async function releaseInRun(session: Session, row: EffectRecord, reason: Release
     if (result.kind === 'value') {
       const end = result.value;
       const never = end.kind === 'owed' && (end.error.code === 'killed' || end.error.code === 'revision_unavailable');
-      session.finish(begun, {
+      const attempt = {
         ...common,
         outcome: end.kind === 'released' ? 'ok' : never ? 'skipped' : 'failed',
         reason: never ? end.error.message : reason,
         error: end.kind === 'owed' ? errorOf(end.error) : null,
         message: end.kind === 'owed' ? end.error.message : null,
-      });
+      } as const;
+      session.finish(begun, attempt, link);
       return end;
     }
     if (result.kind === 'aborted' && result.cause === 'lost') throw new RunAborted('lost', abortError('lost', {}));
@@ -113,13 +116,8 @@ async function releaseInRun(session: Session, row: EffectRecord, reason: Release
         : new TenonError('hook_timed_out', `${row.extension} did not release ${row.kind} ${row.key} within ${deps.limits.releaseDeadlineMs} ms`, {
             extension: row.extension ?? 'driver',
           });
-    session.finish(begun, {
-      ...common,
-      outcome: result.kind === 'timed_out' ? 'timed_out' : result.kind === 'aborted' ? 'aborted' : 'failed',
-      reason,
-      error: errorOf(error),
-      message: error.message,
-    });
+    const outcome = result.kind === 'timed_out' ? 'timed_out' : result.kind === 'aborted' ? 'aborted' : 'failed';
+    session.finish(begun, { ...common, outcome, reason, error: errorOf(error), message: error.message }, link);
     const passing = result.kind === 'timed_out' || error.code === 'extension_unavailable' || error.code === 'hook_timed_out';
     if (!passing || number >= deps.limits.attempts) return { kind: 'owed', error };
     await deps.clock.sleep(backoff(deps.clock, number - 1, deps.limits.retryBaseMs, deps.limits.retryMaxMs));
@@ -134,13 +132,14 @@ export async function callDriverRelease(driver: Driver, row: Pick<EffectRecord, 
 
 async function releaseDriver(session: Session, row: EffectRecord, reason: ReleaseReason): Promise<ReleaseEnd> {
   const { deps } = session;
+  const link = await linkToMaker(session, row.attemptId);
   const begun = session.begin();
   const what = row.kind === 'driver_start' ? 'stop' : 'delete';
   const budget = row.kind === 'driver_start' ? deps.limits.stopBudgetMs : deps.limits.deleteBudgetMs;
   const result = await session.guard.run(budget, (signal) => callDriverRelease(session.driver, row, session.driverCall(row.idempotencyKey, signal())));
   const common = { kind: 'driver', phase: null, extension: null, effects: [row.id], compensates: row.attemptId ?? row.id } as const;
   if (result.kind === 'value') {
-    session.finish(begun, { ...common, outcome: 'ok', message: what, reason });
+    session.finish(begun, { ...common, outcome: 'ok', message: what, reason }, link);
     // A create that nobody answered may still land: the fence looks once more when the backend's own time-out has passed.
     return { kind: 'released', fenceMs: row.kind === 'driver_create' ? session.driver.lateCreateMs : 0 };
   }
@@ -149,13 +148,8 @@ async function releaseDriver(session: Session, row: EffectRecord, reason: Releas
     result.kind === 'thrown'
       ? toTenonError(result.error, 'driver_failed')
       : new TenonError('driver_failed', `${session.driver.name} did not confirm the ${what} within ${budget} ms`);
-  session.finish(begun, {
-    ...common,
-    outcome: result.kind === 'timed_out' ? 'timed_out' : 'failed',
-    message: `${what}: ${error.message}`,
-    reason,
-    error: errorOf(error),
-  });
+  const outcome = result.kind === 'timed_out' ? 'timed_out' : 'failed';
+  session.finish(begun, { ...common, outcome, message: `${what}: ${error.message}`, reason, error: errorOf(error) }, link);
   return { kind: 'owed', error };
 }
 

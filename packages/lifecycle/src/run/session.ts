@@ -14,6 +14,7 @@ import { CallGuard, RunTimer } from './deadline.ts';
 import type { EngineDeps } from './deps.ts';
 import type { Journal } from './journal.ts';
 import { Ledger } from './ledger.ts';
+import { MakersSpans, type SpanLink } from './span-links.ts';
 
 /** After this long in one hook, people are told that the sandbox is blocked by it, and the trace so far is written. */
 const BLOCKED_AFTER_MS = 1_000;
@@ -30,6 +31,7 @@ export class Session {
   readonly ref: SandboxRef;
   readonly guard: CallGuard;
   readonly ledger: Ledger;
+  readonly makers = new MakersSpans();
   run: RunRecord;
   sandbox: SandboxRecord | null;
   /** A dry run or a preview: nothing outside may be touched. */
@@ -186,7 +188,7 @@ export class Session {
   finish(
     begun: Begun,
     attempt: Partial<AttemptRecord> & Pick<AttemptRecord, 'kind' | 'phase' | 'extension' | 'outcome'>,
-    linkSpanId: string | null = null,
+    link: SpanLink | null = null,
   ): AttemptRecord {
     // Field by field: two spreads for each attempt cost more than the rest of its record.
     const record: AttemptRecord = {
@@ -215,7 +217,13 @@ export class Session {
       spanId: begun.spanId,
     };
     this.journal.note({ type: 'attempt', attempt: record });
-    this.deps.onSpan({ traceId: this.run.traceId, attempt: record, linkSpanId });
+    this.makers.remember(record);
+    this.deps.onSpan({
+      traceId: this.run.traceId,
+      attempt: record,
+      linkSpanId: link?.spanId ?? null,
+      ...(link === null ? {} : { linkTraceId: link.traceId }),
+    });
     return record;
   }
 
@@ -323,7 +331,7 @@ export class Begun {
 
 const NONE: readonly never[] = [];
 
-export function budgetOf(operation: Operation, deps: EngineDeps): number {
+function budgetOf(operation: Operation, deps: EngineDeps): number {
   const { limits } = deps;
   switch (operation) {
     case 'create':
