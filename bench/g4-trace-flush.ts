@@ -23,12 +23,16 @@ export async function g4TraceFlush(): Promise<readonly Outcome[]> {
     ).rows.map((row) => row.name);
     const client = await pool.connect();
     let seq = 0;
+    const next = () => {
+      seq += ROWS;
+      return seq;
+    };
     const flush = () =>
       store.commit(
         lease,
-        attemptsOf(run, (seq += ROWS)).map((attempt) => ({ type: 'attempt', attempt }) as const),
+        attemptsOf(run, next()).map((attempt) => ({ type: 'attempt', attempt }) as const),
       );
-    const copy = () => copyRows(client, columns, attemptsOf(run, (seq += ROWS)));
+    const copy = () => copyRows(client, columns, attemptsOf(run, next()));
     try {
       const { ours, peer, ratio } = await compare(
         11,
