@@ -430,6 +430,19 @@ export function driverConformance(name: string, open: () => Promise<ConformanceB
       });
     });
 
+    describe('services, where it offers them', () => {
+      it('probes and runs commands in what runs, and in nothing else', async () => {
+        const { exec, tcp_probe } = driver.services();
+        const { call } = await launch();
+        const port = 1;
+        const signal = AbortSignal.timeout(PATIENCE_MS);
+        if (exec !== undefined) expect(typeof (await exec({ sandbox: call.sandbox, command: ['true'], signal })).exitCode).toBe('number');
+        await driver.stop(call);
+        if (tcp_probe !== undefined) expect(await tcp_probe({ sandbox: call.sandbox, port, signal })).toBe(false);
+        if (exec !== undefined) await expect(exec({ sandbox: call.sandbox, command: ['true'], signal })).rejects.toMatchObject({ code: 'driver_failed' });
+      });
+    });
+
     describe('restart of Tenon', () => {
       it('finds what runs, unchanged, and can stop it', async () => {
         const { call, observed } = await launch();

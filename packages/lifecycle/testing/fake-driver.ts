@@ -172,7 +172,11 @@ export function fakeDriver(options: FakeDriverOptions = {}): FakeDriver {
   }
 
   const services: DriverServices = {
-    exec: async ({ command }) => ({ exitCode: 0, output: command.join(' ') }),
+    exec: async ({ sandbox, command }) => {
+      const state = backend.workloads.get(sandbox.id)?.state ?? 'absent';
+      if (state !== 'running') throw new TenonError('driver_failed', `sandbox ${sandbox.id} does not run: it is ${state}`, { sandboxId: sandbox.id });
+      return { exitCode: 0, output: command.join(' ') };
+    },
     tcp_probe: async ({ sandbox }) => backend.workloads.get(sandbox.id)?.state === 'running',
     container_networks: fakeNetworks(backend),
   };

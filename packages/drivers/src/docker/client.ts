@@ -177,9 +177,15 @@ export class DockerClient {
 
   /** The running container, for services; anything else is a failure that says so. */
   async running(sandbox: SandboxRef): Promise<ContainerInspectInfo> {
+    const info = await this.runningOrNull(sandbox);
+    if (info !== null) return info;
+    const { state } = await this.observe(sandbox);
+    throw new TenonError('driver_failed', `sandbox ${sandbox.id} does not run: it is ${state}`, { sandboxId: sandbox.id });
+  }
+
+  async runningOrNull(sandbox: SandboxRef): Promise<ContainerInspectInfo | null> {
     const info = await this.#find(sandbox);
-    if (info?.State.Running === true && !info.State.Paused) return info;
-    throw new TenonError('driver_failed', `sandbox ${sandbox.id} does not run: it is ${info?.State.Status ?? 'absent'}`, { sandboxId: sandbox.id });
+    return info?.State.Running === true && !info.State.Paused ? info : null;
   }
 
   /** Null where the image is not there. */

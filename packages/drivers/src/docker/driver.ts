@@ -61,6 +61,8 @@ export function dockerDriver(options: DockerDriverOptions): Driver {
   }
   const lookAround = (): Promise<void> =>
     quietly(async () => {
+      // What the Engine can do is known before the first request asks for it, and again after an upgrade.
+      await currentFacts();
       const before = changes.known();
       changes.sawAll(await client.list(), before);
     });

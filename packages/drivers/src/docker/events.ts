@@ -8,6 +8,7 @@ import { sandboxOf } from './observation.ts';
 const TELLING = ['create', 'start', 'die', 'stop', 'kill', 'oom', 'destroy', 'pause', 'unpause', 'restart', 'rename', 'health_status', 'update'];
 const RETRY_FIRST_MS = 250;
 const RETRY_MOST_MS = 10_000;
+const END_MS = 1_000;
 /** An event is a line; longer than this it is cut, and then not understood. */
 const LINE_BYTES = 1_048_576;
 
@@ -55,7 +56,8 @@ export function watchEvents(api: EngineApi, installation: string, onEvent: (sand
     trouble: () => trouble,
     async end() {
       ending.abort();
-      await following;
+      // A look that hangs on a hung Engine ends by its own deadline, with nobody waiting.
+      await Promise.race([following, pause(END_MS, undefined, { ref: false })]);
     },
   };
 }

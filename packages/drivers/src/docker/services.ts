@@ -36,7 +36,8 @@ export function dockerServices(api: EngineApi, client: DockerClient, installatio
     exec,
     /** From the host to each of the container's addresses; what listens on its loopback alone is found in its own table of sockets. */
     async tcp_probe({ sandbox, port, signal }) {
-      const info = await client.running(sandbox);
+      const info = await client.runningOrNull(sandbox);
+      if (info === null) return false;
       const addresses = Object.values(info.NetworkSettings.Networks).map((network) => network.IPAddress);
       for (const address of addresses) {
         if (address !== '' && (await acceptsConnections(address, port, signal))) return true;
