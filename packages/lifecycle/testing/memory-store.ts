@@ -249,7 +249,7 @@ export class MemoryStore extends MemoryReads implements Store {
           break;
         case 'run':
           run = { ...run, ...entry.change };
-          if (isEnded(run.status)) run = { ...run, endedAt: start.endedAt ?? now, waitingFor: null };
+          run = isEnded(run.status) ? { ...run, endedAt: start.endedAt ?? now, waitingFor: null } : { ...run, endedAt: null };
           break;
         case 'extension_state':
           if (entry.sandboxId !== run.sandboxId) throw foreign(run.id, entry.sandboxId);

@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, chown, cp, mkdir, readFile, realpath, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, readFile, realpath, rename, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { arch, platform, userInfo } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { TenonError } from '@tenon/lifecycle';
+import { keptText } from './kept-file.ts';
 
 const run = promisify(execFile);
 
@@ -63,9 +64,8 @@ export async function clusterHome(dataDir: string, account: ServerAccount | null
     }
     return dataDir;
   }
-  const home = join('/var/lib/tenon', randomBytes(6).toString('hex'));
+  const home = await keptText(kept, () => join('/var/lib/tenon', randomBytes(6).toString('hex')));
   await mkdir(home, { recursive: true, mode: 0o755 });
-  await writeFile(kept, home, { mode: 0o600 });
   return home;
 }
 

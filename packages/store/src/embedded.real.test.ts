@@ -101,15 +101,26 @@ describe.skipIf(reason !== null)(`the embedded server${reason === null ? '' : ` 
     await expect(sql(owner.databaseUrl, 'SELECT 1')).rejects.toThrow();
   });
 
+  it('is one server for two that start at the same moment in a new directory', async () => {
+    const dataDir = await directory();
+    const both = await Promise.all([spawnTenon(dataDir), spawnTenon(dataDir)]);
+    for (const each of both) clean.push(async () => each.child.kill('SIGKILL'));
+    expect(both[0].databaseUrl).toBe(both[1].databaseUrl);
+    expect(await sql(both[0].databaseUrl, 'SELECT 1 AS a')).toEqual([{ a: 1 }]);
+    for (const each of both) each.child.kill('SIGKILL');
+    await start(dataDir);
+  });
+
   it('refuses a directory that holds something else, and starts anew where a first start was killed', async () => {
     const other = await directory();
     await mkdir(join(other, 'postgres'));
     await writeFile(join(other, 'postgres', 'letters.txt'), 'dear');
     await expect(startEmbedded({ dataDir: other, log: () => undefined })).rejects.toMatchObject({ code: 'store_unavailable' });
     const half = await directory();
-    await mkdir(join(half, 'postgres.new'));
-    await writeFile(join(half, 'postgres.new', 'PG_VERSION'), '18');
+    await mkdir(join(half, 'postgres.new.4194304'));
+    await writeFile(join(half, 'postgres.new.4194304', 'PG_VERSION'), '18');
     const made = await start(half);
+    expect(existsSync(join(half, 'postgres.new.4194304'))).toBe(false);
     expect(await sql(made.databaseUrl, 'SELECT 1 AS a')).toEqual([{ a: 1 }]);
   });
 

@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, open, readFile, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, open, readdir, readFile, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { TenonError } from '@tenon/lifecycle';
 import pg from 'pg';
 import { binaries, clusterHome, type ServerAccount, serverAccount } from './embedded-place.ts';
+import { keptText } from './kept-file.ts';
 
 export interface EmbeddedOptions {
   readonly dataDir: string;
@@ -49,7 +50,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   const place: Place = {
     cluster: join(home, 'postgres'),
     dataDir,
-    password: await passwordIn(dataDir),
+    password: await keptText(join(dataDir, 'postgres.password'), () => randomBytes(24).toString('base64url')),
     account,
     native: await binaries(dataDir, account),
     log: options.log,
@@ -67,14 +68,6 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   };
 }
 
-async function passwordIn(dataDir: string): Promise<string> {
-  const path = join(dataDir, 'postgres.password');
-  if (existsSync(path)) return (await readFile(path, 'utf8')).trim();
-  const password = randomBytes(24).toString('base64url');
-  await writeFile(path, password, { mode: 0o600, flag: 'wx' });
-  return password;
-}
-
 function urlOf(place: Place, port: number, database: string): string {
   return `postgresql://${USER}:${place.password}@127.0.0.1:${port}/${database}`;
 }
@@ -87,9 +80,9 @@ async function initialise(place: Place): Promise<void> {
     });
   }
   place.log('making a new database');
-  const fresh = `${place.cluster}.new`;
-  const passwordFile = `${place.cluster}.pw`;
-  await rm(fresh, { recursive: true, force: true });
+  await clearUnfinished(place);
+  const fresh = `${place.cluster}.new.${process.pid}`;
+  const passwordFile = `${place.cluster}.pw.${process.pid}`;
   await mkdir(fresh, { mode: 0o700 });
   await writeFile(passwordFile, place.password, { mode: 0o600 });
   if (place.account !== null) {
@@ -101,7 +94,22 @@ async function initialise(place: Place): Promise<void> {
   } finally {
     await rm(passwordFile, { force: true });
   }
-  await rename(fresh, place.cluster);
+  try {
+    await rename(fresh, place.cluster);
+  } catch (error) {
+    // Another process that starts at the same moment was faster: its cluster has the same password.
+    await rm(fresh, { recursive: true, force: true });
+    if (!existsSync(join(place.cluster, 'PG_VERSION'))) throw error;
+  }
+}
+
+/** What a first start left that was killed on its way; one that is still on its way keeps its own. */
+async function clearUnfinished(place: Place): Promise<void> {
+  const home = dirname(place.cluster);
+  for (const name of await readdir(home)) {
+    const pid = /^postgres\.new\.(\d+)$/.exec(name)?.[1];
+    if (pid !== undefined && (Number(pid) === process.pid || !isAlive(Number(pid)))) await rm(join(home, name), { recursive: true, force: true });
+  }
 }
 
 async function initdb(place: Place, args: readonly string[]): Promise<void> {
@@ -189,7 +197,9 @@ async function start(place: Place): Promise<number> {
       return port;
     }
     const code = await Promise.race([end, new Promise<'silent'>((done) => setTimeout(() => done('silent'), 100))]);
-    // Another program may have taken the port in between.
+    // Another program may have taken the port in between; or another Tenon has started the server of this very cluster.
+    const other = await adopt(place);
+    if (other !== null) return other;
     if (typeof code === 'number' && tries < 4) continue;
     if (code === 'silent') await stop(place);
     throw new TenonError('store_unavailable', `The embedded database server did not come up; the end of its log: ${await logTail(place)}`, {
@@ -271,6 +281,9 @@ async function createDatabase(place: Place, port: number): Promise<void> {
   try {
     const known = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [DATABASE]);
     if (known.rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
+  } catch (error) {
+    // 42P04, 23505: another process that starts at the same moment made it.
+    if (!(error instanceof Error && 'code' in error && (error.code === '42P04' || error.code === '23505'))) throw error;
   } finally {
     await client.end();
   }

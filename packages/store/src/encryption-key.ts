@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TenonError } from '@tenon/lifecycle';
+import { keptText } from './kept-file.ts';
 
 const BYTES = 32;
 
@@ -14,20 +15,7 @@ export async function loadEncryptionKey(env: Readonly<Record<string, string | un
   if (given !== undefined && given !== '') return decoded(given, 'TENON_ENCRYPTION_KEY');
   const path = join(dataDir, 'encryption.key');
   await mkdir(dataDir, { recursive: true });
-  const made = randomBytes(BYTES);
-  // Written beside and then linked, so that a process that starts at the same moment finds the whole key or none.
-  const fresh = `${path}.${randomBytes(6).toString('hex')}`;
-  try {
-    await writeFile(fresh, `${made.toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
-    await link(fresh, path);
-    return made;
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-  } finally {
-    await rm(fresh, { force: true });
-  }
-  if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, 0o600);
-  return decoded(await readFile(path, 'utf8'), path);
+  return decoded(await keptText(path, () => randomBytes(BYTES).toString('base64')), path);
 }
 
 function decoded(text: string, where: string): Buffer {
