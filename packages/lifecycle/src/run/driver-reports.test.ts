@@ -93,10 +93,17 @@ describe('a stop', () => {
     await expect.poll(() => bench.driver.calls.some((call) => call.call === 'stop')).toBe(true);
     bench.driver.backend.vanish(sandbox.id);
     open();
-    const stopped = await bench.end(stopping);
-    expect(stopped.sandbox.state).toBe('stopped');
-    expect(await bench.engine.reconcile()).toBe(1);
-    expect((await bench.store.getSandbox(sandbox.id))?.state).toBe('deleted');
+    expect((await bench.end(stopping)).run.status).toBe('succeeded');
+    // Judged when the run has ended: by the watch at once, or by the next pass.
+    await expect
+      .poll(async () => {
+        await bench.engine.reconcile();
+        return (await bench.store.getSandbox(sandbox.id))?.state;
+      })
+      .toBe('deleted');
+    const { events } = await bench.store.eventsAfter('0', 1_000, null);
+    const states = events.flatMap((event) => (event.type === 'sandbox' ? [event.data.state] : []));
+    expect(states.slice(-3)).toEqual(['stopping', 'stopped', 'deleted']);
     expect(log).toEqual(['after_stop', 'release of-start', 'after_delete', 'release of-sandbox']);
     expect((await bench.effects(sandbox.id)).every((row) => row.state === 'released')).toBe(true);
   });
