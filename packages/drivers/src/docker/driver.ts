@@ -148,13 +148,13 @@ export function dockerDriver(options: DockerDriverOptions): Driver {
     validate: (plan) => dockerIssues(plan, settings, facts),
     create: (call) =>
       inTurn(call, async () => {
-        const known = await currentFacts();
+        const known = facts ?? (await currentFacts());
         await client.create(call, planOf(call), settings.init && known.init);
         return { instance: null };
       }),
     start: (call) =>
       inTurn(call, async () => {
-        const known = await currentFacts();
+        const known = facts ?? (await currentFacts());
         return { instance: await client.start(call, planOf(call), settings.init && known.init) };
       }),
     awaitReady: (call) => guarded(call, () => awaitReady(call)),
