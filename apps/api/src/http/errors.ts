@@ -9,7 +9,8 @@ export function answerWithProblems(app: FastifyInstance): void {
   app.setErrorHandler((thrown, request, reply) => sendProblem(request, reply, thrown));
 }
 
-function sendProblem(request: FastifyRequest, reply: FastifyReply, thrown: unknown): FastifyReply {
+/** Also for what Fastify refuses before any route is found. */
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, thrown: unknown): FastifyReply {
   const error = fromFastify(thrown);
   const problem = problemOf(error, request.id);
   if (problem.status >= 500) request.log.error({ err: error, code: error.code, runId: error.context.runId }, 'the request failed');

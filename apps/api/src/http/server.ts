@@ -15,8 +15,8 @@ import type { Web } from '../web/web.ts';
 import { callOf, requireCaller } from './authenticate.ts';
 import { BODY_LIMIT, takeJsonBodies } from './body.ts';
 import { closeInTime } from './close-in-time.ts';
-import { answerWithProblems } from './errors.ts';
-import { setSecurityHeaders } from './headers.ts';
+import { answerWithProblems, sendProblem } from './errors.ts';
+import { commonHeaders, setSecurityHeaders } from './headers.ts';
 import { mount } from './route.ts';
 
 export interface ServerOptions {
@@ -41,6 +41,8 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     bodyLimit: BODY_LIMIT,
     genReqId: (request) => requestIdOf(request.headers['x-request-id']),
     requestIdHeader: false,
+    // No hook runs for these: the headers are set here.
+    frameworkErrors: (error, request, reply) => sendProblem(request, reply.headers({ ...commonHeaders(secure), 'x-request-id': request.id }), error),
     routerOptions: { maxParamLength: 1024 },
     forceCloseConnections: 'idle',
   });

@@ -6,6 +6,8 @@ import { type Action, authorise, type Target } from './policy.ts';
 export interface Deed<T> {
   readonly action: Action;
   readonly object: { readonly kind: string; readonly name: string };
+  /** The object's name where only the change makes it: `object.name` then stands for it in a refusal. */
+  readonly named?: (result: T) => string;
   readonly target?: Target;
   readonly reason?: string | null;
   readonly before?: Json;
@@ -27,7 +29,8 @@ export async function act<T>(deps: Deps, call: Call, deed: Deed<T>, work: () => 
     throw error;
   }
   const runIds = deed.runs?.(result).map((run) => run.id) ?? [];
-  await write(deps, call, deed, { outcome: 'done', reason: deed.reason ?? null, after: deed.after?.(result) ?? null, runIds });
+  const object = { kind: deed.object.kind, name: deed.named?.(result) ?? deed.object.name };
+  await write(deps, call, { ...deed, object }, { outcome: 'done', reason: deed.reason ?? null, after: deed.after?.(result) ?? null, runIds });
   return result;
 }
 
@@ -84,5 +87,5 @@ async function write(
 
 /** The object that is not there, or not for this caller: both look the same. */
 export function notFound(kind: string, id: string): TenonError {
-  return new TenonError('not_found', `there is no ${kind} \`${id}\``, { hint: `List the ${kind}s to see those that you may see.` });
+  return new TenonError('not_found', `there is no ${kind} \`${id}\``, { hint: 'Look at the list: it has all that you may see.' });
 }

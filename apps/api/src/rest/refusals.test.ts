@@ -116,6 +116,8 @@ describe('what REST refuses, and how it says so', () => {
       'DELETE /sandboxes/nope',
       'DELETE /tokens/nope',
       'PATCH /sandboxes/nope',
+      'GET /sandboxes/%zz',
+      `GET /sandboxes/${'x'.repeat(2000)}`,
     ]) {
       expect(await refused(what), what).toMatchObject({ status: 404, code: 'not_found' });
     }

@@ -13,6 +13,7 @@ export async function createActivation(deps: Deps, call: Call, body: ActivationB
     {
       action: 'activation.create',
       object: { kind: 'activation', name: body.extension },
+      named: ({ id }) => id,
       target: { workspaces: input.scope.workspaces },
       reason: body.reason,
       after: kept,
