@@ -426,7 +426,7 @@ export function abortError(cause: AbortCause, place: { extension?: string; phase
     return new TenonError('killed', `the kill switch of ${place.extension ?? 'the extension'} was turned on while it was being called`, place);
   if (cause === 'budget') return new TenonError('run_timed_out', 'the run used up its time', place);
   if (cause === 'superseded') return new TenonError('run_superseded', 'another operation took this sandbox over', place);
-  return new TenonError('internal', 'Tenon was stopped while this run was in progress', place);
+  return new TenonError('internal', 'Tenon was stopped while this run was in progress', { ...place, hint: 'What it had made is given back. Do it again.' });
 }
 
 export function errorOf(error: TenonError): AttemptRecord['error'] {

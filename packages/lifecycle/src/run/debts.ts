@@ -4,10 +4,13 @@ import { newSpanId, newTraceId, traceparent } from '../ids.ts';
 import type { EffectRecord, SandboxRecord } from '../records.ts';
 import { backoff } from './backoff.ts';
 import type { EngineDeps } from './deps.ts';
+import { inLanesBySandbox } from './lanes.ts';
 import { callDriverRelease, callRelease, type ReleaseEnd } from './release.ts';
 
 const CLAIM_MS = 60_000;
 const BATCH = 50;
+/** Sandboxes whose debts are tried at once. */
+const LANES = 8;
 
 /** Pays what is owed outside any run: retries, second calls of fences, and what an operator asks for. */
 export class Debts {
@@ -22,15 +25,15 @@ export class Debts {
     const due = await this.deps.store.claimDueEffects(BATCH, CLAIM_MS);
     // Newest first within a sandbox: what a workload may still use waits for the driver's own row.
     const sorted = [...due].sort((a, b) => (a.sandboxId === b.sandboxId ? b.seq - a.seq : a.sandboxId < b.sandboxId ? -1 : 1));
-    for (const row of sorted) {
+    await inLanesBySandbox(sorted, LANES, async (row) => {
       try {
         await this.pay(row);
       } catch (error) {
         // A run took the sandbox between the claim and the call: its debts rest until it has ended.
-        if (error instanceof TenonError && error.code === 'sandbox_busy') continue;
+        if (error instanceof TenonError && error.code === 'sandbox_busy') return;
         this.deps.log.error({ effectId: row.id, err: messageOf(error) }, 'a debt could not be tried; it is claimed again later');
       }
-    }
+    });
     return sorted.length;
   }
 
@@ -43,7 +46,7 @@ export class Debts {
     return (await this.deps.store.getEffect(id)) ?? row;
   }
 
-  async waive(id: string, reason: string, caller: Caller): Promise<EffectRecord> {
+  async waive(id: string, reason: string, _caller: Caller): Promise<EffectRecord> {
     const row = await this.owed(id);
     if (reason.trim() === '')
       throw new TenonError('validation_failed', 'waiving an effect needs a reason', {
@@ -53,7 +56,7 @@ export class Debts {
     const waived: EffectRecord = {
       ...row,
       state: 'waived',
-      waivedReason: storable(`${caller.actor.name}: ${reason}`),
+      waivedReason: storable(reason),
       nextRetryAt: null,
       releasedAt: this.deps.clock.now(),
     };

@@ -66,6 +66,7 @@ class LifecycleEngine implements Engine {
       // A command that had ended before it was ready: after_exit and the start's releases follow at once.
       if (sandbox?.state === 'stopped' && sandbox.stateReason?.code === 'exited' && run.operation !== 'reconcile')
         this.soon(() => this.worker.lookAt(sandbox.id));
+      else if (sandbox !== null) this.soon(() => this.worker.ended(sandbox.id));
     };
     this.stopWatching = deps.drivers.map((driver) => driver.watch((sandboxId) => this.soon(() => this.worker.lookAt(sandboxId))));
   }

@@ -283,7 +283,7 @@ describe('debt', () => {
     const { bench, sandbox, row } = await owing();
     expect((await bench.store.listEffects({ visible: null, state: ['owed'] }, { limit: 10 })).items.map((each) => each.id)).toEqual([row.id]);
     await expect(bench.engine.waiveEffect(row.id, '  ', OPERATOR)).rejects.toMatchObject({ code: 'validation_failed', context: { pointer: '/reason' } });
-    expect(await bench.engine.waiveEffect(row.id, 'removed by hand', OPERATOR)).toMatchObject({ state: 'waived', waivedReason: 'olga: removed by hand' });
+    expect(await bench.engine.waiveEffect(row.id, 'removed by hand', OPERATOR)).toMatchObject({ state: 'waived', waivedReason: 'removed by hand' });
     await expect(bench.engine.waiveEffect(row.id, 'again', OPERATOR)).rejects.toMatchObject({ code: 'effect_not_owed' });
     await expect(bench.engine.retryEffect(row.id, OPERATOR)).rejects.toMatchObject({ code: 'effect_not_owed' });
     // The identity is free: the next start makes it anew.

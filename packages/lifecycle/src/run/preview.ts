@@ -11,6 +11,7 @@ import { missingFor, notForDriver, runsOn } from '../registry/capabilities.ts';
 import type { Decider } from './decide.ts';
 import type { EngineDeps } from './deps.ts';
 import { NullJournal } from './journal.ts';
+import { inLanes } from './lanes.ts';
 import { newRun } from './open-run.ts';
 import { runPhase } from './phases.ts';
 import { Session } from './session.ts';
@@ -38,44 +39,37 @@ export async function previewChange(
   const until = deps.clock.monotonic() + deps.limits.previewBudgetMs;
   const recorded = await deps.store.recentRequests(subject.scope, deps.limits.previewRequests);
   const results: { index: number; sample: ActivationPreview['requests']['samples'][number]; differs: boolean; verdict: 'conflict' | 'refused' | null }[] = [];
-  let next = 0;
   let truncated = false;
-  const lane = async () => {
-    for (;;) {
-      const index = next++;
-      const each = recorded[index];
-      if (each === undefined) return;
-      if (deps.clock.monotonic() >= until) {
-        truncated = true;
-        return;
-      }
-      const actor = (await deps.store.getRun(each.runId))?.actor ?? caller.actor;
-      const facts = {
-        request: each.request,
-        claims: each.record.claims,
-        claimsSource: each.record.claimsSource,
-        caller: { ...caller, actor, role: actor.role },
-      };
-      const [before, after] = [
-        await replay(deps, decider, { ...facts, activations: change.today }),
-        await replay(deps, decider, { ...facts, activations: change.candidate }),
-      ];
-      const changes = compare(deps, each.request, before, after);
-      const newError = after.error !== null && after.error.code !== before.error?.code ? after.error : null;
-      results.push({
-        index,
-        differs: changes.length > 0,
-        verdict: newError === null ? null : newError.code === 'field_conflict' ? 'conflict' : 'refused',
-        sample: {
-          sandboxName: each.request.name,
-          runId: each.runId,
-          changes,
-          error: after.error === null ? null : { code: after.error.code, message: after.error.message },
-        },
-      });
+  await inLanes(recorded, deps.limits.previewConcurrency, async (each, index) => {
+    if (deps.clock.monotonic() >= until) {
+      truncated = true;
+      return;
     }
-  };
-  await Promise.all(Array.from({ length: deps.limits.previewConcurrency }, lane));
+    const actor = (await deps.store.getRun(each.runId))?.actor ?? caller.actor;
+    const facts = {
+      request: each.request,
+      claims: each.record.claims,
+      claimsSource: each.record.claimsSource,
+      caller: { ...caller, actor, role: actor.role },
+    };
+    const [before, after] = [
+      await replay(deps, decider, { ...facts, activations: change.today }),
+      await replay(deps, decider, { ...facts, activations: change.candidate }),
+    ];
+    const changes = compare(deps, each.request, before, after);
+    const newError = after.error !== null && after.error.code !== before.error?.code ? after.error : null;
+    results.push({
+      index,
+      differs: changes.length > 0,
+      verdict: newError === null ? null : newError.code === 'field_conflict' ? 'conflict' : 'refused',
+      sample: {
+        sandboxName: each.request.name,
+        runId: each.runId,
+        changes,
+        error: after.error === null ? null : { code: after.error.code, message: after.error.message },
+      },
+    });
+  });
   results.sort((a, b) => a.index - b.index);
   // Failures first: that is what somebody about to confirm must see.
   const samples = [...results.filter((each) => each.verdict !== null), ...results.filter((each) => each.verdict === null && each.differs)]

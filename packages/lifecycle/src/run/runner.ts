@@ -218,6 +218,9 @@ export class Runner {
     });
     if (run.attemptCount > 0) for (const name of await deps.store.enteredExtensions(run.id)) session.entered.add(name);
     for (const effect of effects) if (effect.runId === run.id && effect.extension !== null) session.entered.add(effect.extension);
+    // Who was being called when the last holder ended has never answered: its releases are fences, and come twice.
+    for (const { id, runId, extension, state } of effects)
+      if (runId === run.id && extension !== null && state === 'intended') session.ledger.change(id, { unanswered: true });
     if (run.status !== 'running') session.setRun({ status: 'running', waitingFor: null });
     return session;
   }

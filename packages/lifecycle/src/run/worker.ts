@@ -5,11 +5,16 @@ import type { Actor, RunRecord, SandboxRecord } from '../records.ts';
 import { abortError } from './attempt.ts';
 import { backoff } from './backoff.ts';
 import type { EngineDeps } from './deps.ts';
+import { inLanes } from './lanes.ts';
 import { decideOpen, newRun } from './open-run.ts';
 import type { Finding } from './operations.ts';
 import { type Course, isEnded, type Runner } from './runner.ts';
 
 const BATCH = 500;
+/** How many interrupted runs a replica brings to their end at once. */
+const RECOVERIES = 16;
+/** How many sandboxes a pass looks at once. */
+const LOOKS = 8;
 const WORKER: Actor = { kind: 'worker', name: 'worker', role: 'admin' };
 const CALLER = { actor: WORKER, requestId: 'worker' } as const;
 
@@ -20,6 +25,9 @@ export class Worker {
   /** Sandboxes whose `reconcile` hooks have run since this replica started. */
   private readonly reconciled = new Set<string>();
   private readonly looking = new Map<string, Promise<void>>();
+  /** Sandboxes of which their driver reported something while a run held them: they are looked at when it has ended. */
+  private readonly lookLater = new Set<string>();
+  private inRecovery = 0;
 
   constructor(deps: EngineDeps, runner: Runner) {
     this.deps = deps;
@@ -32,7 +40,10 @@ export class Worker {
     if (this.runner.stopped) return 0;
     let taken = 0;
     // In the order in which they were opened: a run that waits for another finds that one ended.
-    for (const run of await this.deps.store.expiredRuns(BATCH)) if (await this.takeUp(run)) taken += 1;
+    for (const run of await this.deps.store.expiredRuns(BATCH)) {
+      if (this.inRecovery >= RECOVERIES) break;
+      if (await this.takeUp(run)) taken += 1;
+    }
     return taken;
   }
 
@@ -46,7 +57,13 @@ export class Worker {
     }
     const lease = await deps.store.takeLease(run.id, deps.holder, deps.limits.leaseMs);
     if (lease === null) return false;
-    await this.carryOn(run.id, lease);
+    // Not awaited: one run whose extension hangs must not hold up the recovery of all others.
+    this.inRecovery += 1;
+    this.carryOn(run.id, lease)
+      .catch((error: unknown) => this.deps.log.error({ runId: run.id, err: messageOf(error) }, 'a run that was taken up was left'))
+      .finally(() => {
+        this.inRecovery -= 1;
+      });
     return true;
   }
 
@@ -77,8 +94,12 @@ export class Worker {
     const sandboxes = await deps.store.idleSandboxes(driver.name, ['running', 'ready', 'stopped', 'deleting'], BATCH);
     const seen = new Map((await driver.list()).map((observation) => [observation.sandboxId, observation]));
     let found = 0;
-    for (const sandbox of sandboxes) if (await this.look(driver, sandbox, seen.get(sandbox.id) ?? null)) found += 1;
-    for (const observation of seen.values()) if (await this.removeLeftover(driver, observation)) found += 1;
+    await inLanes(sandboxes, LOOKS, async (sandbox) => {
+      if (await this.look(driver, sandbox, seen.get(sandbox.id) ?? null)) found += 1;
+    });
+    await inLanes([...seen.values()], LOOKS, async (observation) => {
+      if (await this.removeLeftover(driver, observation)) found += 1;
+    });
     return found;
   }
 
@@ -96,9 +117,18 @@ export class Worker {
     });
   }
 
+  /** A run of this sandbox has ended: what was reported meanwhile is judged now. */
+  ended(sandboxId: string): Promise<void> {
+    return this.lookLater.delete(sandboxId) ? this.lookAt(sandboxId) : Promise.resolve();
+  }
+
   private async lookOnce(sandboxId: string): Promise<void> {
     const sandbox = await this.deps.store.getSandbox(sandboxId);
-    if (sandbox === null || (await this.deps.store.activeRun(sandboxId)) !== null) return;
+    if (sandbox === null) return;
+    if ((await this.deps.store.activeRun(sandboxId)) !== null) {
+      this.lookLater.add(sandboxId);
+      return;
+    }
     const driver = this.deps.drivers.find((each) => each.name === sandbox.driver);
     if (driver !== undefined) await this.look(driver, sandbox, null);
   }
@@ -157,7 +187,8 @@ export class Worker {
           throw new TenonError('sandbox_busy', `${sandbox.name} changed while it was looked at`, { sandboxId: sandbox.id });
         return { open: 'now' };
       });
-      if (opened.lease !== null) await this.runner.execute(opened.run, opened.lease, { kind: 'reconcile', finding });
+      // Not awaited: the run is journaled and held by its lease, and the pass goes on.
+      if (opened.lease !== null) void this.runner.execute(opened.run, opened.lease, { kind: 'reconcile', finding });
       return true;
     } catch (error) {
       if (error instanceof TenonError && error.code === 'sandbox_busy') return false;
@@ -182,7 +213,7 @@ export class Worker {
     });
     const opened = await deps.store.openRun(run, deps.holder, deps.limits.leaseMs, (current, active) => decideOpen('delete', false, current, active));
     if (opened.lease === null) return false;
-    await this.runner.execute(opened.run, opened.lease);
+    void this.runner.execute(opened.run, opened.lease);
     return true;
   }
 
