@@ -14,35 +14,35 @@ const text = (value: unknown): string | undefined => (typeof value === 'string' 
 /** Reads a problem document; null where the value is none. */
 export function readProblem(value: unknown): Problem | null {
   if (!isRecord(value)) return null;
-  const code = text(value['code']);
-  const detail = text(value['detail']);
+  const code = text(value.code);
+  const detail = text(value.detail);
   if (code === undefined || detail === undefined) return null;
   const row = Object.hasOwn(ERROR_CODES, code) ? ERROR_CODES[code as ErrorCode] : undefined;
   return {
     code,
     detail,
-    title: text(value['title']) ?? row?.title ?? 'Request failed',
-    status: typeof value['status'] === 'number' ? value['status'] : (row?.http ?? null),
-    hint: text(value['hint']),
-    pointer: text(value['pointer']),
-    requestId: text(value['requestId']),
-    runId: text(value['runId']),
-    sandboxId: text(value['sandboxId']),
-    attemptId: text(value['attemptId']),
-    missingRole: text(value['missingRole']),
-    ...(value['current'] === undefined ? {} : { current: value['current'] as NonNullable<Problem['current']> }),
+    title: text(value.title) ?? row?.title ?? 'Request failed',
+    status: typeof value.status === 'number' ? value.status : (row?.http ?? null),
+    hint: text(value.hint),
+    pointer: text(value.pointer),
+    requestId: text(value.requestId),
+    runId: text(value.runId),
+    sandboxId: text(value.sandboxId),
+    attemptId: text(value.attemptId),
+    missingRole: text(value.missingRole),
+    ...(value.current === undefined ? {} : { current: value.current as NonNullable<Problem['current']> }),
   };
 }
 
 /** Whatever a call threw, as a problem: never nothing, never a stack. */
 export function problemOf(failure: unknown): Problem {
-  if (isRecord(failure) && isRecord(failure['data'])) {
-    const found = readProblem(failure['data']['problem']);
+  if (isRecord(failure) && isRecord(failure.data)) {
+    const found = readProblem(failure.data.problem);
     if (found) return found;
   }
   // What is refused before tRPC sees it (no session, a body too large) answers the bare document.
-  if (isRecord(failure) && isRecord(failure['meta'])) {
-    const found = readProblem(failure['meta']['responseJSON']);
+  if (isRecord(failure) && isRecord(failure.meta)) {
+    const found = readProblem(failure.meta.responseJSON);
     if (found) return found;
   }
   const message = failure instanceof Error ? failure.message : String(failure);

@@ -9,13 +9,13 @@ export interface KeyBinding {
 }
 
 /** The key of an event in the form that bindings use. */
-export function keyOf(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey'>): string | null {
+function keyOf(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey'>): string | null {
   if (event.altKey) return null;
   return event.ctrlKey || event.metaKey ? `ctrl+${event.key.toLowerCase()}` : event.key;
 }
 
 /** Whether the event goes to somebody who types. */
-export function isTyping(target: EventTarget | null): boolean {
+function isTyping(target: EventTarget | null): boolean {
   if (typeof Element === 'undefined' || !(target instanceof Element)) return false;
   return target.closest('input,textarea,select,[contenteditable="true"]') !== null;
 }

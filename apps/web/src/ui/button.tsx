@@ -17,7 +17,7 @@ const looks: Record<Look, string> = {
 };
 const refused = 'cursor-not-allowed border-hairline bg-idle-soft text-ink3';
 
-export function buttonClass(look: Look = 'plain', size: Size = 'md'): string {
+function buttonClass(look: Look = 'plain', size: Size = 'md'): string {
   return cx(base, sizes[size], looks[look]);
 }
 

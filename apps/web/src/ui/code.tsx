@@ -1,15 +1,6 @@
 import type { ReactNode } from 'react';
 import { cx } from './cx.ts';
 
-/** What a machine reads: paths, phases, ids. */
-export function Mono({ children, className, title }: { readonly children: ReactNode; readonly className?: string; readonly title?: string }) {
-  return (
-    <code className={className} title={title}>
-      {children}
-    </code>
-  );
-}
-
 /** A stable error code. */
 export function ErrorCode({ children, tone = 'bad' }: { readonly children: ReactNode; readonly tone?: 'bad' | 'plain' }) {
   return (

@@ -24,7 +24,7 @@ interface FieldProps {
 }
 
 /** Label, control, hint and error, wired for a screen reader. */
-export function Field({ label, hint, error, note, className, children }: FieldProps) {
+function Field({ label, hint, error, note, className, children }: FieldProps) {
   const id = useId();
   const described = [hint ? `${id}-hint` : '', error ? `${id}-error` : ''].filter(Boolean).join(' ');
   return (

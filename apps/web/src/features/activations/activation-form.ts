@@ -187,7 +187,7 @@ export const partWords: Record<Part, string> = {
   failurePolicy: 'On failure',
 };
 
-export function partText(part: Part, value: unknown): string {
+function partText(part: Part, value: unknown): string {
   switch (part) {
     case 'percentage':
       return `${String(value)} %`;

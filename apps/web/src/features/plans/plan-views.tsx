@@ -11,7 +11,7 @@ import { PlanSequence } from './plan-sequence.tsx';
 const VIEWS = ['extension', 'raw', 'compare'] as const;
 
 /** The state of a plan's views in the address. */
-export const planView = {
+const planView = {
   view: parseAsStringLiteral(VIEWS).withDefault('extension'),
   field: parseAsString.withDefault(''),
   from: parseAsInteger.withDefault(0),

@@ -19,7 +19,7 @@ export type RawBlock =
   | { readonly kind: 'lines'; readonly lines: readonly RawLine[] }
   | { readonly kind: 'fold'; readonly id: string; readonly lines: readonly RawLine[]; readonly names: string };
 
-export const HIDDEN_TEXT = '"hidden"';
+const HIDDEN_TEXT = '"hidden"';
 
 /**
  * Two plans as JSON text, aligned by their structure and not by their text: linear in their size, an element of a keyed list

@@ -1,4 +1,4 @@
 export { RunPage } from './run-page.tsx';
 export { FailuresPage, RunsPage } from './runs-page.tsx';
 export { RunsTable } from './runs-table.tsx';
-export { runHref, runTitle, waitingText } from './words.ts';
+export { runHref } from './words.ts';

@@ -14,7 +14,7 @@ interface ChangeProps {
 }
 
 /** One change of a plan, drawn by its kind. */
-export function Change({ change, points, would }: ChangeProps) {
+function Change({ change, points, would }: ChangeProps) {
   const model = changeModel(change, points);
   switch (model.kind) {
     case 'scalar':
