@@ -26,6 +26,7 @@ export * from './ports/clock.ts';
 export * from './ports/cursor.ts';
 export * from './ports/driver.ts';
 export * from './ports/leases.ts';
+export * from './ports/newest-revision.ts';
 export * from './ports/shared.ts';
 export * from './ports/storable-json.ts';
 export * from './ports/store.ts';

@@ -1,4 +1,5 @@
 import { TenonError } from '../src/errors.ts';
+import { newestRevision } from '../src/ports/newest-revision.ts';
 import type { RegistryStore } from '../src/ports/store.ts';
 import type { ActivationRow, ExtensionRecord, KillSwitch, RevisionRecord } from '../src/records.ts';
 import { MemoryAccess } from './memory-access.ts';
@@ -24,7 +25,7 @@ export class MemoryRegistry extends MemoryAccess implements RegistryStore {
     const extension = this.registered(revision.extension);
     check(copy(extension), copy([...this.extensions.values()].filter((other) => other.name !== extension.name)));
     if (extension.revisions.some((known) => known.revision === revision.revision)) throw revisionTaken(revision);
-    const next = copy({ ...extension, latest: revision.revision, revisions: [...extension.revisions, revision] });
+    const next = copy({ ...extension, latest: newestRevision(extension.latest, revision.revision), revisions: [...extension.revisions, revision] });
     this.extensions.set(extension.name, next);
     return copy(next);
   }

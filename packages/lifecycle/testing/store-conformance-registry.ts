@@ -43,6 +43,9 @@ export function registryConformance(bench: Bench): void {
       });
       expect([next.latest, next.revisions.map((each) => each.revision)]).toEqual(['1.1.0', ['1.0.0', '1.1.0']]);
       expect(await store.getExtension('ext')).toEqual(next);
+      // A fix to an older line is there, but is not the latest.
+      const older = await store.addRevision(extensionRevision('ext', '1.0.1'), pass);
+      expect([older.latest, older.revisions.map((each) => each.revision)]).toEqual(['1.1.0', ['1.0.0', '1.1.0', '1.0.1']]);
       await expect(store.addRevision(extensionRevision('ext', '1.1.0'), pass)).rejects.toMatchObject({ code: 'extension_exists' });
       await expect(store.addRevision(extensionRevision('none', '1.0.0'), pass)).rejects.toMatchObject({ code: 'not_found' });
     });

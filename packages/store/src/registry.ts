@@ -1,4 +1,12 @@
-import { type ActivationRow, type ExtensionRecord, type RegistryStore, type RevisionRecord, TenonError, toStorableJson } from '@tenon/lifecycle';
+import {
+  type ActivationRow,
+  type ExtensionRecord,
+  newestRevision,
+  type RegistryStore,
+  type RevisionRecord,
+  TenonError,
+  toStorableJson,
+} from '@tenon/lifecycle';
 import { type Database, storableText } from './database.ts';
 import type { Prisma } from './generated/client.ts';
 
@@ -54,7 +62,11 @@ export function registryStore(db: Database): RegistryStore {
         );
         if (extension.revisions.some((known) => known.revision === revision.revision)) throw revisionTaken(revision);
         await tx.extensionRevision.create({ data: revisionData(revision) });
-        const row = await tx.extension.update({ where: { name: extension.name }, data: { latest: revision.revision }, include: WITH_REVISIONS });
+        const row = await tx.extension.update({
+          where: { name: extension.name },
+          data: { latest: newestRevision(extension.latest, revision.revision) },
+          include: WITH_REVISIONS,
+        });
         return toExtension(row);
       }),
 
