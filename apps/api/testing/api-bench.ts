@@ -31,7 +31,11 @@ export type Answered = any;
 
 /** The whole API over the real engine, on memory. */
 export async function openApi(options: Partial<EngineBenchOptions> & Partial<Pick<ServerOptions, 'publicUrl' | 'web'>> = {}): Promise<ApiBench> {
-  const bench = await openEngine(options);
+  return serveApi(await openEngine(options), options);
+}
+
+/** The API over an engine that is there: a second replica of a first one, for instance. */
+export async function serveApi(bench: EngineBench, options: Partial<Pick<ServerOptions, 'publicUrl' | 'web'>> = {}): Promise<ApiBench> {
   const deps: Deps = { engine: bench.engine, store: bench.store, log: pino({ level: 'silent' }), now: systemClock.now, version: '0.0.0-test', newId };
   const app = await buildServer({
     deps,

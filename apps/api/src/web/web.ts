@@ -23,7 +23,14 @@ export class Web {
     for (const [name, value] of Object.entries(commonHeaders(secure))) reply.raw.setHeader(name, value);
     reply.raw.setHeader('content-security-policy', policy);
     reply.raw.setHeader('x-request-id', request.id);
-    await this.#handle(request.raw, reply.raw);
+    try {
+      await this.#handle(request.raw, reply.raw);
+    } catch (err) {
+      // The reply is out of Fastify's hands: nobody else would end it.
+      request.log.error({ err }, 'a page could not be rendered');
+      if (!reply.raw.headersSent) reply.raw.writeHead(500, { 'content-type': 'text/plain; charset=utf-8' });
+      reply.raw.end(`This page could not be rendered; the log has the rest under the request id ${request.id}.\n`);
+    }
   }
 
   close(): Promise<void> {
