@@ -20,10 +20,10 @@ const textOf = (value: JsonValue | undefined): string | null => (typeof value ==
 /** The fields of an object schema, in its own order; null where the schema is not one that a form can draw as a whole. */
 export function fieldsOfSchema(schema: JsonValue | undefined): readonly SchemaField[] | null {
   if (!isSchema(schema)) return null;
-  const properties = schema['properties'];
+  const properties = schema.properties;
   if (!isSchema(properties) || ['allOf', '$ref', 'if'].some((word) => word in schema) || !['oneOf', 'anyOf'].every((word) => onlyRequires(schema[word])))
     return null;
-  const required = Array.isArray(schema['required']) ? schema['required'] : [];
+  const required = Array.isArray(schema.required) ? schema.required : [];
   return Object.entries(properties).map(([name, property]) => fieldOf(name, isSchema(property) ? property : {}, required.includes(name)));
 }
 
@@ -37,22 +37,21 @@ function onlyRequires(alternatives: JsonValue | undefined): boolean {
   );
 }
 
-const isText = (schema: Schema): boolean =>
-  schema['type'] === 'string' || (Array.isArray(schema['enum']) && schema['enum'].every((each) => typeof each === 'string'));
+const isText = (schema: Schema): boolean => schema.type === 'string' || (Array.isArray(schema.enum) && schema.enum.every((each) => typeof each === 'string'));
 
 function fieldOf(name: string, schema: Schema, required: boolean): SchemaField {
   const common = {
     name,
-    label: textOf(schema['title']) ?? name,
-    hint: textOf(schema['description']),
+    label: textOf(schema.title) ?? name,
+    hint: textOf(schema.description),
     required,
-    initial: schema['default'],
+    initial: schema.default,
     choices: [],
     fields: [],
   };
-  if (Array.isArray(schema['enum'])) return { ...common, kind: 'choice', choices: schema['enum'] };
-  if (schema['const'] !== undefined) return { ...common, kind: 'choice', choices: [schema['const']] };
-  switch (schema['type']) {
+  if (Array.isArray(schema.enum)) return { ...common, kind: 'choice', choices: schema.enum };
+  if (schema.const !== undefined) return { ...common, kind: 'choice', choices: [schema.const] };
+  switch (schema.type) {
     case 'string':
       return { ...common, kind: 'text' };
     case 'number':
@@ -62,7 +61,7 @@ function fieldOf(name: string, schema: Schema, required: boolean): SchemaField {
     case 'boolean':
       return { ...common, kind: 'boolean' };
     case 'array': {
-      const items = schema['items'];
+      const items = schema.items;
       return { ...common, kind: isSchema(items) && isText(items) ? 'list' : 'json' };
     }
     case 'object': {

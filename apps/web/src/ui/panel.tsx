@@ -54,12 +54,15 @@ export function KeyValues({ rows, className }: { readonly rows: readonly (readon
 export function Meta({ items }: { readonly items: readonly ReactNode[] }) {
   const shown = items.filter((item) => item !== null && item !== undefined && item !== false && item !== '');
   return (
-    <ul className="mt-1 flex flex-wrap items-center gap-x-1.5 gap-y-0.5 text-sm text-ink2">
+    // A dot that would begin a line lies outside the clip.
+    <ul className="mt-1 -ml-3.5 flex flex-wrap items-center gap-y-0.5 text-sm text-ink2 [clip-path:inset(-4px_-4px_-4px_0.875rem)]">
       {shown.map((item, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: the facts of one line are positional and never reordered
-        <li key={index} className="flex items-center gap-1.5">
-          {index > 0 ? <span aria-hidden className="size-[3px] rounded-full bg-edge" /> : null}
-          <span className="inline-flex items-center gap-1">{item}</span>
+        <li
+          // biome-ignore lint/suspicious/noArrayIndexKey: the facts of one line are positional and never reordered
+          key={index}
+          className="relative inline-flex items-center gap-1 pl-3.5 before:absolute before:left-1.5 before:size-[3px] before:rounded-full before:bg-edge"
+        >
+          {item}
         </li>
       ))}
     </ul>

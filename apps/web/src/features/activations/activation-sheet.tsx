@@ -132,6 +132,7 @@ export function ActivationSheet({ target: opened, onClose }: { readonly target: 
         open
         onClose={onClose}
         width="wide"
+        step="form"
         title={target.kind === 'new' ? 'New activation' : `Change ${form.extension}`}
         lede="It decides for new sandboxes. Live ones keep the record that was frozen at their create."
         footer={
@@ -164,6 +165,7 @@ export function ActivationSheet({ target: opened, onClose }: { readonly target: 
       open
       onClose={onClose}
       width="wide"
+      step={lost ? 'lost' : 'preview'}
       title={
         intent.kind === 'remove'
           ? `Remove the activation of ${form.extension}`

@@ -34,15 +34,15 @@ export function AuditPage() {
   });
   const held = useHeldRows(list.rows, keyOf);
   const columns: readonly Column<AuditView>[] = [
-    { id: 'at', head: 'When', width: '9.5rem', cell: (entry) => <Time at={entry.at} className="whitespace-nowrap" /> },
-    { id: 'actor', head: 'Who', width: '9rem', cell: (entry) => <span className="block truncate">{entry.actor}</span> },
+    { id: 'at', head: 'When', width: '9rem', cell: (entry) => <Time at={entry.at} className="block truncate" /> },
+    { id: 'actor', head: 'Who', width: '9rem', hide: 'narrow', cell: (entry) => <span className="block truncate">{entry.actor}</span> },
     {
       id: 'what',
       head: 'What',
-      width: 'minmax(12rem,1fr)',
+      width: 'minmax(10rem,1fr)',
       cell: (entry) => <TwoLines first={<code>{entry.action}</code>} second={`${entry.object.kind} ${entry.object.name}`} title={entry.object.name} />,
     },
-    { id: 'outcome', head: 'Outcome', width: '7rem', cell: (entry) => <State look={outcome[entry.outcome]} /> },
+    { id: 'outcome', head: 'Outcome', width: '7rem', hide: 'narrow', cell: (entry) => <State look={outcome[entry.outcome]} /> },
     {
       id: 'reason',
       head: 'Why',

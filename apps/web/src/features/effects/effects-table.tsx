@@ -64,7 +64,7 @@ export function EffectsTable({ query, label, empty }: { readonly query: EffectQu
     {
       id: 'effect',
       head: 'Effect',
-      width: 'minmax(13rem,1.4fr)',
+      width: 'minmax(10rem,1.4fr)',
       cell: (effect) => (
         <TwoLines
           title={`${effect.kind} ${effect.key}`}
@@ -77,7 +77,7 @@ export function EffectsTable({ query, label, empty }: { readonly query: EffectQu
         />
       ),
     },
-    { id: 'state', head: 'State', width: '7rem', cell: (effect) => <State look={effectLook[effect.state]} /> },
+    { id: 'state', head: 'State', width: '7rem', hide: 'narrow', cell: (effect) => <State look={effectLook[effect.state]} /> },
     {
       id: 'sandbox',
       head: 'Sandbox and run',

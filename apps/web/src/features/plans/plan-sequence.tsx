@@ -6,7 +6,8 @@ import { plural } from '../../ui/format.ts';
 import { outcomeLook, State } from '../../ui/state.tsx';
 import { Time } from '../../ui/time.tsx';
 import { Changes, RefusedChange } from './change/change.tsx';
-import { countLeaves } from './field-tree.ts';
+import { refusalModel } from './change/model.ts';
+import { countLeaves, ownerOf } from './field-tree.ts';
 import type { PlanContext } from './plan-context.ts';
 import { rewind } from './rewind.ts';
 import { planSequence, type SequenceItem } from './sequence.ts';
@@ -140,7 +141,7 @@ function Item({ item, context }: { readonly item: SequenceItem; readonly context
           }
         >
           {item.attempt.error ? (
-            <RefusedChange error={item.attempt.error} by={item.extension} placeOf={placeOf} note="Nothing of this hook was applied." />
+            <RefusedChange error={withOwner(item.attempt.error, context)} by={item.extension} placeOf={placeOf} note="Nothing of this hook was applied." />
           ) : null}
         </Step>
       );
@@ -166,7 +167,7 @@ function Item({ item, context }: { readonly item: SequenceItem; readonly context
           <Changes changes={item.attempt.changes} points={points} would />
           {item.attempt.error ? (
             <RefusedChange
-              error={item.attempt.error}
+              error={withOwner(item.attempt.error, context)}
               by={item.extension}
               placeOf={placeOf}
               note="In shadow, so nothing was applied. In enforce this create would fail."
@@ -217,4 +218,13 @@ function Who({
       {item.version ? <span className="text-ink3">{item.version}</span> : null}
     </>
   );
+}
+
+/** An attempt's error names no owner: the change lists tell whose field it was. */
+function withOwner(error: { readonly code: string; readonly message: string }, context: PlanContext) {
+  const { path } = refusalModel(error);
+  if (error.code !== 'field_conflict' || path === null) return error;
+  const changes = context.plan.revisions.flatMap((revision) => revision.changes.map((change) => ({ change, at: revision.number })));
+  const owner = ownerOf(path, changes, []);
+  return { ...error, path, conflictsWith: owner.kind === 'extension' ? owner.name : undefined };
 }

@@ -27,7 +27,7 @@ export function RunHead({ run, address, blockedBy, extensions }: HeadProps) {
   const queries = useQueryClient();
   const denied = useDenied();
   const resume = useMutation(trpc.runs.resume.mutationOptions({ onSuccess: () => queries.invalidateQueries(trpc.runs.pathFilter()) }));
-  const owed = run.effects.filter((effect) => effect.state === 'owed' && effect.runId === run.id).length;
+  const owed = run.effects.filter((effect) => effect.state === 'owed').length;
   const took = run.endedAt === null ? null : Date.parse(run.endedAt) - Date.parse(run.startedAt);
   const { look, text } = { look: runLook[run.status], text: waitingText(run) };
   return (
@@ -111,7 +111,7 @@ export function FirstErrorBanner({ run, attempts, count, at, onStep, onGoTo, rel
   if (error === null && count === 0) return null;
   const attempt = attempts.find((each) => each.id === error?.attemptId);
   const Icon = attempt ? outcomeLook[attempt.outcome].icon : outcomeLook.failed.icon;
-  const owed = run.effects.filter((effect) => effect.state === 'owed' && effect.runId === run.id);
+  const owed = run.effects.filter((effect) => effect.state === 'owed');
   const undone = run.operation === 'create' || run.operation === 'start';
   return (
     <section

@@ -123,7 +123,7 @@ export function RunTrace({ run, attempts, loaded, placeOf, blockedBy }: RunTrace
       />
       <div
         className={cx(
-          'grid min-h-0 flex-1 grid-rows-[minmax(0,1fr)] border-t border-hairline max-lg:block max-lg:overflow-y-auto',
+          '-mt-px grid min-h-0 flex-1 grid-rows-[minmax(0,1fr)] border-t border-hairline max-lg:block max-lg:overflow-y-auto',
           attempt ? 'grid-cols-[minmax(0,1fr)_var(--spacing-detail)]' : '',
         )}
       >

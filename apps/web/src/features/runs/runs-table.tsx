@@ -24,7 +24,7 @@ const columns: readonly Column<RunSummaryView>[] = [
   {
     id: 'run',
     head: 'Run',
-    width: 'minmax(13rem,1.2fr)',
+    width: 'minmax(11rem,1.2fr)',
     cell: (run) => (
       <TwoLines
         first={
@@ -73,6 +73,7 @@ const columns: readonly Column<RunSummaryView>[] = [
     head: 'Took',
     width: '6.5rem',
     align: 'right',
+    hide: 'narrow',
     cell: (run) =>
       run.endedAt === null ? (
         <span className="text-owed">

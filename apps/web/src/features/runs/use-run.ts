@@ -1,6 +1,6 @@
 'use client';
 import { useQuery } from '@tanstack/react-query';
-import type { AttemptView, RunView } from '@tenon/contract';
+import type { AttemptView, EffectView, RunView } from '@tenon/contract';
 import { useEffect, useMemo } from 'react';
 import { useTRPC, useTRPCClient } from '../../api/client.ts';
 import { usePaged } from '../../api/paged.ts';
@@ -21,7 +21,23 @@ export function useRun(id: string) {
     if (beyond && more && !fetchingMore) onEnd();
   }, [beyond, more, fetchingMore, onEnd]);
   const attempts = useMemo(() => mergeAttempts(run.data, beyond ? rows : []), [run.data, beyond, rows]);
-  return { run: run.data, attempts, loaded: !beyond || (!pages.loading && !more), error: run.error ?? pages.error, refetch: run.refetch };
+  // A stop or delete settles effects that earlier runs made: the run itself lists only its own.
+  const known = useMemo(() => new Set(run.data?.effects.map((effect) => effect.id)), [run.data]);
+  const foreign = attempts.some((attempt) => attempt.effects.some((effect) => !known.has(effect)));
+  const ledger = useQuery({
+    ...trpc.effects.list.queryOptions({ sandboxId: run.data?.sandboxId ?? '', limit: 200 }),
+    enabled: foreign && typeof run.data?.sandboxId === 'string',
+  });
+  const whole = useMemo(() => withEffects(run.data, attempts, ledger.data?.items ?? []), [run.data, attempts, ledger.data]);
+  return { run: whole, attempts, loaded: !beyond || (!pages.loading && !more), error: run.error ?? pages.error, refetch: run.refetch };
+}
+
+/** The run with the effects that its attempts made or settled, whichever run they are of. */
+function withEffects(run: RunView | undefined, attempts: readonly AttemptView[], ledger: readonly EffectView[]): RunView | undefined {
+  if (!run || ledger.length === 0) return run;
+  const own = new Set(run.effects.map((effect) => effect.id));
+  const named = new Set(attempts.flatMap((attempt) => attempt.effects));
+  return { ...run, effects: [...run.effects, ...ledger.filter((effect) => named.has(effect.id) && !own.has(effect.id))] };
 }
 
 /** The inline attempts carry their changes: they win over the same ones of a page. */

@@ -22,7 +22,7 @@ import { Age } from '../../ui/time.tsx';
 import { runHref } from '../runs/index.ts';
 import { useSandboxActions } from './sandbox-actions.tsx';
 
-export const sandboxFilters = {
+const sandboxFilters = {
   state: parseAsArrayOf(parseAsStringLiteral(SANDBOX_STATES)).withDefault([]),
   driver: parseAsString,
   workspace: parseAsString,
@@ -57,7 +57,7 @@ export function SandboxesPage() {
     {
       id: 'name',
       head: 'Sandbox',
-      width: 'minmax(11rem,1.4fr)',
+      width: 'minmax(9rem,1.4fr)',
       cell: (sandbox) => (
         <TwoLines
           first={
@@ -72,7 +72,7 @@ export function SandboxesPage() {
     {
       id: 'state',
       head: 'State',
-      width: 'minmax(10rem,1.4fr)',
+      width: 'minmax(9rem,1.4fr)',
       cell: (sandbox) =>
         sandbox.blockedBy ? (
           <TwoLines

@@ -17,8 +17,7 @@ import { Chip, effectLook, outcomeLook, State } from '../../../ui/state.tsx';
 import { Time } from '../../../ui/time.tsx';
 import { Changes, RefusedChange } from '../../plans/index.ts';
 import { runHref } from '../words.ts';
-import type { Trace } from './tree.ts';
-import { verbOf } from './tree.ts';
+import { settles, type Trace, verbOf } from './tree.ts';
 
 interface AttemptPanelProps {
   readonly run: RunView;
@@ -225,7 +224,7 @@ interface EffectsProps {
 }
 
 function EffectsSection({ attempt, effects, trace, runId, onGoTo }: EffectsProps) {
-  const undoing = attempt.kind === 'release' || attempt.compensates !== null;
+  const undoing = settles(attempt);
   const link = 'text-accent underline decoration-accent-rule underline-offset-2';
   if (effects.length === 0 && attempt.wouldBeEffects.length === 0) return null;
   return (

@@ -23,7 +23,7 @@ function barClass(node: TraceNode): string {
     undo: 'hatch-undo',
     idle: 'w-0.5! border-l-2 border-dotted border-idle',
   };
-  return cx('h-3 rounded-[2px]', fill[tone]);
+  return cx('h-3 rounded-[2px] max-md:h-1.5', fill[tone]);
 }
 
 interface LaneProps {

@@ -1,6 +1,6 @@
 import { CircleMinus, Diamond, RotateCcw, Undo2 } from 'lucide-react';
 import { effectLook, outcomeLook, State, type StateLook } from '../../../ui/state.tsx';
-import type { TraceNode } from './tree.ts';
+import { settles, type TraceNode } from './tree.ts';
 
 /** What a row of the trace says happened: shape and word. */
 export interface RowOutcome {
@@ -71,7 +71,7 @@ function groupOutcome(node: TraceNode): RowOutcome {
 
 export function Outcome({ node }: { readonly node: TraceNode }) {
   const { look, text } = outcomeOf(node);
-  const made = node.attempt && node.attempt.compensates === null && node.attempt.kind !== 'release' ? node.attempt.effects.length : 0;
+  const made = node.attempt && !settles(node.attempt) ? node.attempt.effects.length : 0;
   return (
     <>
       <State look={look} className="text-sm">

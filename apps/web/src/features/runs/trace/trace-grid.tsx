@@ -12,7 +12,7 @@ import { Lane } from './lane.tsx';
 import { Outcome } from './outcome.tsx';
 import type { TraceRow } from './rows.ts';
 import { type Span, ticksOf, tickText } from './scale.ts';
-import type { Trace, TraceNode } from './tree.ts';
+import { settles, type Trace, type TraceNode } from './tree.ts';
 
 interface TraceGridProps {
   readonly trace: Trace;
@@ -162,7 +162,7 @@ function madeBy(node: TraceNode, trace: Trace, onGoTo: (attemptId: string) => vo
 
 function marksOf(node: TraceNode, effects: ReadonlyMap<string, { readonly createdAt: string }>, origin: number): readonly number[] {
   const { attempt } = node;
-  if (!attempt || attempt.compensates !== null || attempt.kind === 'release') return [];
+  if (!attempt || settles(attempt)) return [];
   return attempt.effects.flatMap((id) => {
     const effect = effects.get(id);
     return effect ? [Math.min(Math.max(Date.parse(effect.createdAt) - origin, node.start), node.end)] : [];

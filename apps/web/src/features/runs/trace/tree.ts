@@ -41,7 +41,7 @@ type TraceRun = Pick<RunView, 'id' | 'operation' | 'startedAt' | 'endedAt' | 'st
 const failures: ReadonlySet<Outcome> = new Set(['failed', 'timed_out', 'denied']);
 const toldOfFailure = new Set<string>(['on_create_failed', 'on_start_failed']);
 
-export const isFailure = (attempt: Pick<AttemptView, 'outcome'>): boolean => failures.has(attempt.outcome);
+const isFailure = (attempt: Pick<AttemptView, 'outcome'>): boolean => failures.has(attempt.outcome);
 
 /** Lays the attempts of a run out as phase, extension, attempt; what was undone comes in a section of its own. */
 export function buildTrace(run: TraceRun, attempts: readonly AttemptView[]): Trace {
@@ -68,6 +68,9 @@ interface Context {
 }
 
 const isRelease = (attempt: AttemptView) => attempt.kind === 'release' || (attempt.kind === 'driver' && attempt.compensates !== null);
+
+/** Whether an attempt settles the effects that it names, and does not make them. */
+export const settles = (attempt: AttemptView) => isRelease(attempt) || (attempt.kind === 'driver' && ['stop', 'delete'].includes(verbOf(attempt)));
 
 /** Where a create or start began to undo: at the first hook told of the failure, or the first release after the error. */
 function unwindIndex(run: TraceRun, ordered: readonly AttemptView[]): number {
@@ -225,7 +228,7 @@ function index(roots: readonly TraceNode[], attempts: readonly AttemptView[], ef
   for (const effect of effects.values()) if (effect.attemptId !== null) makerOf.set(effect.id, effect.attemptId);
   for (const attempt of attempts) {
     for (const id of attempt.effects) {
-      if (!isRelease(attempt)) {
+      if (!settles(attempt)) {
         if (!makerOf.has(id)) makerOf.set(id, attempt.id);
       } else {
         const known = releasesOf.get(id);
