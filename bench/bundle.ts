@@ -23,7 +23,7 @@ export async function bundleGoals(): Promise<string> {
   const outdir = fileURLToPath(new URL('./dist/', import.meta.url));
   await rm(outdir, { recursive: true, force: true });
   await build({
-    entryPoints: [fileURLToPath(new URL('./one-goal.ts', import.meta.url))],
+    entryPoints: ['./one-goal.ts', './bare-server.ts'].map((source) => fileURLToPath(new URL(source, import.meta.url))),
     outdir,
     outExtension: { '.js': '.mjs' },
     bundle: true,
