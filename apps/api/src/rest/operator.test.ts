@@ -114,11 +114,12 @@ describe('an operator’s work over REST', () => {
     const limited = await api.token({ name: 'lea', role: 'operator', workspaces: ['team-a'] });
     expect((await api.ask('PUT /extensions/slots/kill-switch', { as: limited, body: { on: false, reason: 'x' } })).data).toMatchObject({ code: 'forbidden' });
     await api.ask('PUT /extensions/slots/kill-switch', { body: { on: false, reason: 'mended' } });
-    expect(await auditOf('extension.kill_switch')).toMatchObject([
-      { outcome: 'done', reason: 'mended', before: { on: true }, after: { on: false } },
-      { outcome: 'refused', actor: 'lea' },
-      { outcome: 'done', reason: 'it leaks', before: { on: false }, after: { on: true } },
-    ]);
+    // Records of one millisecond may come in any order.
+    const switched = await auditOf('extension.kill_switch');
+    expect(switched).toHaveLength(3);
+    expect(switched.find(({ reason }) => reason === 'it leaks')).toMatchObject({ outcome: 'done', before: { on: false }, after: { on: true } });
+    expect(switched.find(({ reason }) => reason === 'mended')).toMatchObject({ outcome: 'done', before: { on: true }, after: { on: false } });
+    expect(switched.find(({ actor }) => actor === 'lea')).toMatchObject({ outcome: 'refused' });
   });
 
   it('unregisters only what nothing needs, unless forced with a reason', async () => {
@@ -128,10 +129,11 @@ describe('an operator’s work over REST', () => {
     expect((await api.ask('DELETE /extensions/slots?force=true')).data).toMatchObject({ code: 'validation_failed' });
     expect((await api.ask('DELETE /extensions/slots?force=true&reason=the%20vendor%20left')).statusCode).toBe(204);
     expect((await api.ask('GET /activations')).data.items).toEqual([]);
-    expect(await auditOf('extension.remove')).toMatchObject([
-      { outcome: 'done', reason: 'the vendor left', after: { forced: true } },
-      { outcome: 'refused' },
-      { outcome: 'refused', reason: expect.stringContaining('extension_in_use') },
+    const removals = await auditOf('extension.remove');
+    expect(removals.filter(({ outcome }) => outcome === 'done')).toMatchObject([{ reason: 'the vendor left', after: { forced: true } }]);
+    expect(removals.flatMap(({ outcome, reason }) => (outcome === 'refused' ? [reason?.split(':')[0]] : [])).sort()).toEqual([
+      'extension_in_use',
+      'validation_failed',
     ]);
   });
 
@@ -139,8 +141,10 @@ describe('an operator’s work over REST', () => {
     const { sandbox } = (await api.ask('POST /sandboxes?wait=10s', { body: { ...SANDBOX, name: 'talks' } })).data;
     const logs = await api.ask(`GET /sandboxes/${sandbox.id}/logs`);
     expect([logs.statusCode, logs.body.trim()]).toEqual([200, 'hello from inside']);
-    expect((await api.ask(`GET /sandboxes/${sandbox.id}/logs?tail=0`)).body).toBe('');
-    expect((await api.ask(`GET /sandboxes/${sandbox.id}/logs?tail=x`)).data).toMatchObject({ code: 'validation_failed', pointer: '/tail' });
+    expect((await api.ask(`GET /sandboxes/${sandbox.id}/logs?tail=1`)).body.trim()).toBe('hello from inside');
+    for (const tail of ['0', 'x', '10001']) {
+      expect((await api.ask(`GET /sandboxes/${sandbox.id}/logs?tail=${tail}`)).data, tail).toMatchObject({ code: 'validation_failed', pointer: '/tail' });
+    }
     expect((await api.ask('GET /sandboxes/nope/logs')).data).toMatchObject({ code: 'not_found' });
   });
 
