@@ -38,7 +38,7 @@ async function installation(
       name: 'keeper',
       revision: '1.0.0',
       activation: { mode: 'global' },
-      hooks: PHASES.map((phase) => ({ phase, deadlineMs: 120_000 })),
+      hooks: PHASES.map((phase) => ({ phase, deadlineMs: 20_000 })),
       effects: ['slot'],
     },
     allocatesIn: ['before_create', 'after_create', 'before_start', 'after_ready'],
@@ -67,7 +67,7 @@ describe.runIf(backendAnswers('docker', await dockerAbsence()))('on docker', () 
 
   /** Hangs in these phases of this sandbox, until told otherwise. */
   function hangIn(name: string, ...phases: readonly string[]): void {
-    tenon.behave = (call) => (call.sandbox.name === name && phases.includes(call.phase) ? { does: 'hang', allocates: true } : null);
+    tenon.behave = (call) => (call.sandbox.name === name && phases.includes(call.phase) ? { does: 'hang' } : null);
   }
 
   const letGo = () => {
@@ -98,10 +98,14 @@ describe.runIf(backendAnswers('docker', await dockerAbsence()))('on docker', () 
 
   async function expectNothingLeft(sandboxId: string): Promise<void> {
     expect(await containersOf(sandboxId)).toEqual([]);
-    await eventually(`every effect of ${sandboxId} is released`, async () => {
-      const effects = await tenon.product.api.effects(`sandboxId=${sandboxId}`);
-      return effects.every(({ state, nextRetryAt }) => state === 'released' && nextRetryAt === null) ? effects : null;
-    });
+    await eventually(
+      `every effect of ${sandboxId} is released`,
+      async () => {
+        const effects = await tenon.product.api.effects(`sandboxId=${sandboxId}`);
+        return effects.every(({ state, nextRetryAt }) => state === 'released' && nextRetryAt === null) ? effects : null;
+      },
+      60_000,
+    );
     expect(tenon.keeper.held(sandboxId)).toEqual([]);
   }
 

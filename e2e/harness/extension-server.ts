@@ -53,6 +53,8 @@ export interface ExtensionOptions {
   readonly releases?: (call: ReleaseCall) => boolean;
   readonly allocatesIn?: readonly string[];
   readonly secret?: string;
+  /** What it says of itself, instead of its manifest. */
+  readonly describes?: string;
 }
 
 interface Held {
@@ -135,7 +137,7 @@ export class ExtensionServer {
     }
     switch (request.url) {
       case '/v1/describe':
-        return this.#answer(response, this.manifest);
+        return this.#answerText(response, this.#options.describes ?? JSON.stringify(this.manifest));
       case '/v1/hook':
         return this.#hook(JSON.parse(body.toString('utf8')) as HookCall, response);
       case '/v1/release':
@@ -164,7 +166,10 @@ export class ExtensionServer {
   }
 
   #answer(response: ServerResponse, value: unknown): void {
-    const text = JSON.stringify(value);
+    this.#answerText(response, JSON.stringify(value));
+  }
+
+  #answerText(response: ServerResponse, text: string): void {
     const seconds = String(Math.floor(Date.now() / 1000));
     response.writeHead(200, { 'content-type': 'application/json', 'tenon-signature': `t=${seconds},v1=${this.#mac(seconds, text)}` }).end(text);
   }
