@@ -93,16 +93,18 @@ async function eventsAfter(db: Database, id: string | null, limit: number, visib
   const after = /^\d{1,15}$/.test(id) ? Number(id) : -1;
   if (after < (state?.floor ?? 0) || after > newest) return { reset: true, last, events: [] };
   if (after === newest) return { reset: false, last: last ?? id, events: [] };
+  // Ids are dense: for one who sees all, the wanted events lie in the rows that begin within the limit.
   const rows = await db.query<EventRow>(
     `SELECT first_id, last_id, at, workspace, sandbox_id, run_id, events FROM event
-     WHERE last_id > $1 AND last_id <= $2 AND ($3::text[] IS NULL OR workspace IS NULL OR workspace = ANY($3::text[])) ORDER BY last_id LIMIT $4`,
+     WHERE last_id > $1 AND last_id <= $2 AND ($3::text[] IS NULL OR workspace IS NULL OR workspace = ANY($3::text[]))
+       AND ($3::text[] IS NOT NULL OR first_id <= $1::bigint + $4::int) ORDER BY last_id LIMIT $4::int`,
     [after, newest, visible, limit],
   );
   const found = rows.flatMap(toEvents).filter((event) => Number(event.id) > after);
   const events = found.slice(0, limit);
   // Where everything up to the newest was looked at, what was not shown need not be looked at again.
-  const all = rows.length < limit && found.length <= limit;
-  return { reset: false, last: all ? last : (events.at(-1)?.id ?? last), events };
+  const reached = visible === null ? (rows.at(-1)?.last_id ?? newest) === newest : rows.length < limit;
+  return { reset: false, last: reached && found.length <= limit ? last : (events.at(-1)?.id ?? last), events };
 }
 
 function toEvents(row: EventRow): EventRecord[] {
