@@ -496,7 +496,7 @@ describe('debt', () => {
     const waived = await api.get(EffectView, `POST /effects/${second.effect.id}/waive`, { body: { reason: 'the pool is gone for good' } });
     expect(waived).toMatchObject({ state: 'waived', waivedReason: expect.stringContaining('the pool is gone for good') });
     expect(await api.problem(`POST /effects/${second.effect.id}/retry`)).toMatchObject({ code: 'effect_not_owed' });
-    const { items } = await api.get(listOf(AuditView), 'GET /audit?action=effect.waive');
+    const { items } = await api.get(listOf(AuditView), `GET /audit?action=effect.waive&objectName=${second.effect.id}`);
     expect(items).toMatchObject([{ outcome: 'done', reason: 'the pool is gone for good', object: { kind: 'effect', name: second.effect.id } }]);
   });
 });
