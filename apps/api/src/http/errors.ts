@@ -45,6 +45,10 @@ export function fromFastify(thrown: unknown): TenonError {
     case 'FST_ERR_BAD_URL':
     case 'FST_ERR_MAX_PARAM_LENGTH':
       return new TenonError('not_found', 'there is nothing at this URL', { hint: '/api/docs lists what there is.' });
+    case 'ECONNRESET':
+      // Node's word for a caller that went away while its body was still coming; what the store loses is told in its own words.
+      if (thrown.message === 'aborted') return new TenonError('malformed_body', 'the connection ended before the whole body had come');
+      return failure(thrown);
     default:
       return failure(thrown);
   }
