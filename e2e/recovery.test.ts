@@ -126,9 +126,16 @@ describe.runIf(backendAnswers('docker', await dockerAbsence()))('on docker', () 
     const settled = await ended(run.id);
     expect(settled).toMatchObject({ operation: 'create', status: 'failed' });
     expect(settled.firstError).not.toBeNull();
-    expect(settled.attempts.filter((attempt) => attempt.phase === 'on_create_failed')).toMatchObject([{ extension: 'keeper', outcome: 'ok' }]);
+    // Of a phase that makes nothing no intent is written: after a power cut in it nobody knows who was entered.
+    const told = settled.attempts.filter((attempt) => attempt.phase === 'on_create_failed');
+    if (phase !== 'prepare_plan') expect(told).toMatchObject([{ extension: 'keeper', outcome: 'ok' }]);
     expect(await tenon.product.api.sandbox(sandbox.id)).toMatchObject({ state: 'failed', owed: 0 });
     await expectNothingLeft(sandbox.id);
+    if (phase !== 'prepare_plan') {
+      // The call that was cut off was never answered: its release is a fence, and comes twice.
+      const key = tenon.keeper.callsOf(sandbox.id, phase)[0]?.run.idempotencyKey;
+      expect(tenon.keeper.releases.filter(({ idempotencyKey }) => idempotencyKey === key).length).toBeGreaterThanOrEqual(2);
+    }
     const again = await ready(name);
     await tenon.product.api.delete(again);
     await expectNothingLeft(again);
