@@ -49,17 +49,20 @@ export function connect(databaseUrl: string, log: (line: string) => void): Datab
   pool.on('error', (error) => log(`a database connection broke: ${error.message}`));
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
   const names = new Map<string, string>();
-  const named = (text: string): { name: string } | undefined => {
+  // Every read of every page comes through here: no spread, no object beyond the one that pg is given.
+  const statement = (text: string, params: readonly unknown[]): pg.QueryConfig => {
+    const values = params.map(storableParam);
     let name = names.get(text);
-    if (name === undefined && names.size < PREPARED_MAX) {
+    if (name === undefined) {
+      if (names.size >= PREPARED_MAX) return { text, values, types };
       name = `tenon${names.size}`;
       names.set(text, name);
     }
-    return name === undefined ? undefined : { name };
+    return { name, text, values, types };
   };
   const on = (client: pg.Pool | pg.PoolClient): Queries['query'] => {
     return async <Row extends object>(text: string, params: readonly unknown[] = []) => {
-      const answer = await client.query<Row & pg.QueryResultRow>({ ...named(text), text, values: params.map(storableParam), types });
+      const answer = await client.query<Row & pg.QueryResultRow>(statement(text, params));
       return answer.rows;
     };
   };
