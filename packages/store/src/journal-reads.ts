@@ -66,18 +66,14 @@ export function journalReads(db: Database): Reads {
     activeRun: (sandboxId) => one(`SELECT ${RUN_COLUMNS} FROM run WHERE sandbox_id = $1 AND ${ACTIVE} ORDER BY opened DESC LIMIT 1`, [sandboxId], toRun),
     lastRun: (sandboxId) => one(`SELECT ${RUN_COLUMNS} FROM run WHERE sandbox_id = $1 ORDER BY opened DESC LIMIT 1`, [sandboxId], toRun),
     sandboxSummaries: async (ids) => {
-      const runs = await db.query<RunRow & { of: string }>(
-        `SELECT wanted.id AS of, r.* FROM unnest($1::text[]) AS wanted(id)
-         CROSS JOIN LATERAL (SELECT ${RUN_COLUMNS} FROM run WHERE sandbox_id = wanted.id ORDER BY opened DESC LIMIT 1) AS r`,
+      // One statement: it stands behind every sandbox that is shown, alone or in a list.
+      const rows = await db.query<RunRow & { of: string; owed: number }>(
+        `SELECT wanted.id AS of, (SELECT count(*) FROM effect WHERE sandbox_id = wanted.id AND state = 'owed') AS owed, r.*
+         FROM unnest($1::text[]) AS wanted(id)
+         LEFT JOIN LATERAL (SELECT ${RUN_COLUMNS} FROM run WHERE sandbox_id = wanted.id ORDER BY opened DESC LIMIT 1) AS r ON true`,
         [ids],
       );
-      const owed = await db.query<{ sandbox_id: string; owed: number }>(
-        "SELECT sandbox_id, count(*) AS owed FROM effect WHERE sandbox_id = ANY($1::text[]) AND state = 'owed' GROUP BY sandbox_id",
-        [ids],
-      );
-      const lastRuns = new Map(runs.map((row) => [row.of, toRun(row)]));
-      const counts = new Map(owed.map((row) => [row.sandbox_id, row.owed]));
-      return new Map(ids.map((id) => [id, { lastRun: lastRuns.get(id) ?? null, owed: counts.get(id) ?? 0 }]));
+      return new Map(rows.map((row) => [row.of, { lastRun: row.id === null ? null : toRun(row), owed: row.owed }]));
     },
     countSandboxes: async (driver) => {
       const [row] = await db.query<{ count: number }>(
