@@ -5,18 +5,25 @@ import pg from 'pg';
 
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 12 });
 
+// The statements of the store, as it sends them.
+const TOKEN_COLUMNS = 'id, name, role, workspaces, claims, assert_claims, hash, created_at, created_by, expires_at, revoked_at';
+const RUN_COLUMNS = `id, sandbox_id, sandbox_name, workspace, driver, operation, status, waiting_for, force, reason, actor, request_id, trace_id,
+  started_at, ended_at, first_error, cancelled_by, from_state, attempt_count, steps, preview`;
+const SURROUNDINGS = `SELECT wanted.id AS of, (SELECT count(*) FROM effect WHERE sandbox_id = wanted.id AND state = 'owed') AS owed, r.*
+  FROM unnest($1::text[]) AS wanted(id)
+  LEFT JOIN LATERAL (SELECT ${RUN_COLUMNS} FROM run WHERE sandbox_id = wanted.id ORDER BY opened DESC LIMIT 1) AS r ON true`;
+
 async function rows(name: string, text: string, values: unknown[]): Promise<Record<string, unknown>[]> {
   return (await pool.query({ name, text, values })).rows;
 }
 
 async function read(authorization: string, id: string): Promise<string | null> {
   const hash = createHash('sha256').update(authorization.slice('Bearer '.length)).digest('hex');
-  const [token] = await rows('token', 'SELECT * FROM token WHERE hash = $1', [hash]);
+  const [token] = await rows('token', `SELECT ${TOKEN_COLUMNS} FROM token WHERE hash = $1`, [hash]);
   if (token === undefined || token.revoked_at !== null) return null;
   const [sandbox] = await rows('sandbox', 'SELECT * FROM sandbox WHERE id = $1', [id]);
   if (sandbox === undefined) return null;
-  const [run] = await rows('run', 'SELECT id, operation, status FROM run WHERE sandbox_id = $1 ORDER BY opened DESC LIMIT 1', [id]);
-  const [owed] = await rows('owed', "SELECT count(*) AS owed FROM effect WHERE sandbox_id = $1 AND state = 'owed'", [id]);
+  const [around] = await rows('around', SURROUNDINGS, [[id]]);
   const { name, workspace, driver, chain, state, state_reason: stateReason, created_at: createdAt } = sandbox;
   return JSON.stringify({
     id,
@@ -27,8 +34,8 @@ async function read(authorization: string, id: string): Promise<string | null> {
     stateReason,
     blockedBy: null,
     createdAt,
-    lastRun: run,
-    owed: Number(owed?.owed),
+    lastRun: { id: around?.id, operation: around?.operation, status: around?.status },
+    owed: Number(around?.owed),
   });
 }
 

@@ -12,7 +12,7 @@ import { compare } from './rounds.ts';
 
 const GOAL = { name: 'G6', bound: '>=', limit: 0.75 } as const;
 const CONNECTIONS = 8;
-const REQUESTS = 1_500;
+const REQUESTS = 600;
 
 /** `GET /api/v1/sandboxes/{id}` with a bearer token, requests per second over node:http that does the same look-up and SQL. Both are processes of their own. */
 export async function g6RestRead(): Promise<readonly Outcome[]> {
@@ -54,7 +54,7 @@ export async function g6RestRead(): Promise<readonly Outcome[]> {
         const path = `/api/v1/sandboxes/${id}`;
         const ask = (port: number) => requestsPerSecond({ port, path, token, connections: CONNECTIONS, count: REQUESTS });
         const compared = await compare(
-          15,
+          41,
           () => ask(ours.port),
           () => ask(peer.port),
         );

@@ -58,7 +58,8 @@ export interface Server {
 /** Starts a server of ours as a process of its own and waits until `path` answers 200. */
 export async function startServer(program: string, env: Readonly<Record<string, string>>, port: number, path: string): Promise<Server> {
   const before = performance.now();
-  const child = spawn(process.execPath, [program], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  // Node's own flags go on to it, so that a profile can be taken (node --cpu-prof bench/dist/one-goal.mjs G6).
+  const child = spawn(process.execPath, [...process.execArgv, program], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   const keep = (data: Buffer) => {
     said = (said + data.toString()).slice(-4_000);
