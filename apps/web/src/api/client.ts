@@ -1,5 +1,5 @@
 'use client';
-import { QueryClient } from '@tanstack/react-query';
+import { QueryCache, QueryClient } from '@tanstack/react-query';
 import type { AppRouter } from '@tenon/api/router';
 import { createTRPCClient, httpBatchLink, httpLink, splitLink } from '@trpc/client';
 import type { inferRouterInputs } from '@trpc/server';
@@ -30,7 +30,15 @@ export function makeApiClient() {
 }
 
 export function makeQueryClient(): QueryClient {
-  return new QueryClient({
+  const client = new QueryClient({
+    // A session that ended is found out by whichever call comes first: the gate asks again and shows the form.
+    queryCache: new QueryCache({
+      onError: (failure, query) => {
+        const [path] = query.queryKey;
+        if (problemOf(failure).code === 'unauthenticated' && !(Array.isArray(path) && path[0] === 'session'))
+          void client.invalidateQueries({ queryKey: [['session', 'me']] });
+      },
+    }),
     defaultOptions: {
       queries: {
         // The event stream says when something changed; a refetch on focus would repeat it for every tab.
@@ -40,6 +48,7 @@ export function makeQueryClient(): QueryClient {
       },
     },
   });
+  return client;
 }
 
 /** Worth another try: no answer at all, or a server that says it is not ready. A refusal is final. */

@@ -28,9 +28,14 @@ function snapshot(): number {
   return now;
 }
 
-/** The ticking time in epoch milliseconds; 0 while rendering on the server. */
-export function useNow(): number {
-  return useSyncExternalStore(subscribe, snapshot, () => 0);
+const still = () => () => undefined;
+
+/**
+ * The ticking time in epoch milliseconds; 0 while rendering on the server.
+ * @param ticking false: nothing moves, so that what has ended is not drawn anew every second.
+ */
+export function useNow(ticking = true): number {
+  return useSyncExternalStore(ticking ? subscribe : still, snapshot, () => 0);
 }
 
 /** Local time, UTC on hover. */

@@ -32,7 +32,7 @@ interface RunTraceProps {
 /** The trace with its state in the address: attempt, filter, folds, zoom. Lands on what failed the run. */
 export function RunTrace({ run, attempts, loaded, placeOf, blockedBy }: RunTraceProps) {
   const [view, setView] = useQueryStates(runView, { history: 'replace' });
-  const now = useNow();
+  const now = useNow(run.endedAt === null);
   const origin = Date.parse(run.startedAt);
   const trace = useMemo(() => buildTrace(run, attempts), [run, attempts]);
   const endMs =
@@ -66,10 +66,13 @@ export function RunTrace({ run, attempts, loaded, placeOf, blockedBy }: RunTrace
     if (landed.current) return;
     const asked = view.attempt;
     if (asked !== null) {
-      if (!trace.rowOf.has(asked) && !loaded) return;
-      landed.current = true;
-      if (trace.rowOf.has(asked)) goTo(asked);
-      return;
+      const known = trace.rowOf.has(asked) || trace.parentsOf.has(asked);
+      if (!known && !loaded) return;
+      if (known) {
+        landed.current = true;
+        goTo(asked);
+        return;
+      }
     }
     const row = landingRow(trace, run.firstError?.attemptId ?? null);
     if (row === null) return;

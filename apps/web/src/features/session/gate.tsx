@@ -15,6 +15,7 @@ import { SignIn } from './sign-in.tsx';
 export function SessionGate({ children, frame }: { readonly children: ReactNode; readonly frame: ReactNode }) {
   const trpc = useTRPC();
   const session = useQuery({ ...trpc.session.me.queryOptions(), staleTime: Number.POSITIVE_INFINITY });
+  if (session.error && problemOf(session.error).code === 'unauthenticated') return <SignIn />;
   if (session.data) {
     return (
       <SessionContext.Provider value={session.data}>
@@ -24,7 +25,6 @@ export function SessionGate({ children, frame }: { readonly children: ReactNode;
   }
   if (session.error) {
     const problem = problemOf(session.error);
-    if (problem.code === 'unauthenticated') return <SignIn />;
     return (
       <main className="mx-auto max-w-140 px-4 py-16">
         <ProblemNote problem={problem} onRetry={() => void session.refetch()} />
