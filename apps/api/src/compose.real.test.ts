@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { defineExtension } from '@tenon/lifecycle';
 import { pino } from 'pino';
 import { afterAll, describe, expect, it } from 'vitest';
 import { askForPostgres } from '../../../packages/store/testing/real-postgres.ts';
@@ -90,6 +91,61 @@ if ('reason' in asked) {
       const metrics = await (await fetch(`${origin}/metrics`)).text();
       expect(metrics).toContain('tenon_attempt_duration_seconds_count{kind="driver"');
       await tenon.close();
+    });
+
+    it('leaves process out where the host is not loopback, unless it is named', async () => {
+      const driversOf = async (environment: Record<string, string>) => {
+        const settings = await loadSettings(
+          { TENON_DATA_DIR: dataDir, TENON_WEB: 'off', TENON_BOOTSTRAP_TOKEN: TOKEN, DATABASE_URL: asked.postgres.databaseUrl, ...environment },
+          dataDir,
+        );
+        const product = await compose(settings, pino({ level: 'silent' }), '0.0.0-test');
+        const answer = await product.app.inject({ url: '/api/v1/drivers', headers: { authorization: `Bearer ${TOKEN}` } });
+        await product.close();
+        return new Map(answer.json().items.map((driver: { name: string; isolation: string }) => [driver.name, driver.isolation]));
+      };
+      expect((await driversOf({ TENON_HOST: '0.0.0.0' })).has('process')).toBe(false);
+      expect((await driversOf({ TENON_HOST: '0.0.0.0', TENON_DRIVERS: 'process' })).get('process')).toBe('none');
+      expect((await driversOf({ TENON_HOST: '127.0.0.1' })).get('process')).toBe('none');
+    });
+
+    it('moves activations to the code that is there when it starts, and audits it', async () => {
+      const at = (revision: string) =>
+        defineExtension({
+          name: 'configured',
+          revision,
+          description: 'from the configuration file',
+          activation: { mode: 'global' },
+          hooks: { validate_request: { required: false, run: () => undefined } },
+        });
+      const withCode = async <T>(revision: string, work: (product: Tenon) => Promise<T>): Promise<T> => {
+        const environment = { TENON_DATA_DIR: dataDir, TENON_WEB: 'off', TENON_DRIVERS: 'process', DATABASE_URL: asked.postgres.databaseUrl };
+        const settings = await loadSettings({ ...environment, TENON_BOOTSTRAP_TOKEN: TOKEN }, dataDir);
+        const product = await compose({ ...settings, extensions: [at(revision)] }, pino({ level: 'silent' }), '0.0.0-test');
+        const result = await work(product);
+        await product.close();
+        return result;
+      };
+      const headers = { authorization: `Bearer ${TOKEN}` };
+      const id = await withCode('1.0.0', async ({ app }) => {
+        const body = { extension: 'configured', mode: 'enforce', reason: 'try' };
+        const made = await app.inject({ method: 'POST', url: '/api/v1/activations', headers, payload: body });
+        expect(made.json()).toMatchObject({ revision: '1.0.0', version: 1 });
+        return made.json().id as string;
+      });
+      await withCode('2.0.0', async ({ app }) => {
+        expect((await app.inject({ url: `/api/v1/activations/${id}`, headers })).json()).toMatchObject({ revision: '2.0.0', version: 2 });
+        const audit = (await app.inject({ url: '/api/v1/audit?action=activation.update&actor=tenon', headers })).json();
+        expect(audit.items).toMatchObject([
+          {
+            object: { kind: 'activation', name: id },
+            outcome: 'done',
+            reason: 'the code of configured is at revision 2.0.0 now',
+            after: { revision: '2.0.0' },
+          },
+        ]);
+        await app.inject({ method: 'DELETE', url: `/api/v1/activations/${id}?reason=done`, headers });
+      });
     });
 
     it('tells a command that ends by itself, and what it ended with', async () => {

@@ -1,3 +1,4 @@
+import { defineExtension } from '@tenon/lifecycle';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ApiBench, openApi } from '../../testing/api-bench.ts';
 
@@ -9,7 +10,17 @@ describe('who may do what', () => {
   let operator: string;
   let limited: string;
   beforeAll(async () => {
-    api = await openApi();
+    api = await openApi({
+      extensions: [
+        defineExtension({
+          name: 'noop',
+          revision: '1.0.0',
+          description: 'Does nothing',
+          activation: { mode: 'global' },
+          hooks: { reconcile: { run: () => undefined } },
+        }),
+      ],
+    });
     viewer = await api.token({ name: 'vera', role: 'viewer' });
     operator = await api.token({ name: 'olga', role: 'operator' });
     limited = await api.token({ name: 'lars', role: 'operator', workspaces: ['team-a'] });
@@ -60,6 +71,18 @@ describe('who may do what', () => {
       (await api.ask('POST /tokens', { as: admin, body: { name: 'claims', role: 'viewer', workspaces: ['team-a'], assertClaims: true } })).data,
     ).toMatchObject({ code: 'forbidden', pointer: '/assertClaims' });
     expect((await api.ask('POST /tokens', { as: admin, body: { name: 'narrow', role: 'viewer', workspaces: ['team-a'] } })).statusCode).toBe(201);
+  });
+
+  it('shows nobody the activations and tokens of others', async () => {
+    const theirs = await api.ask('POST /activations', { body: { extension: 'noop', mode: 'shadow', scope: { workspaces: ['team-b'] }, reason: 'try' } });
+    const everybodys = await api.ask('POST /activations', { body: { extension: 'noop', mode: 'shadow', reason: 'try' } });
+    expect([theirs.statusCode, everybodys.statusCode]).toEqual([201, 201]);
+    expect((await api.ask('GET /activations', { as: limited })).data.items.map(({ id }: { id: string }) => id)).toEqual([everybodys.data.id]);
+    expect((await api.ask(`GET /activations/${theirs.data.id}`, { as: limited })).data.code).toBe('not_found');
+    expect((await api.ask(`DELETE /activations/${theirs.data.id}?reason=x`, { as: limited })).data.code).toBe('not_found');
+    expect((await api.ask(`DELETE /activations/${everybodys.data.id}?reason=x`, { as: limited })).data.code).toBe('forbidden');
+    const admin = await api.token({ name: 'arno', role: 'admin', workspaces: ['team-a'] });
+    expect((await api.ask('GET /tokens', { as: admin })).data).toMatchObject({ code: 'forbidden' });
   });
 
   it('takes claims from the token, and others only from who may assert them', async () => {

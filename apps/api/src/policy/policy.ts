@@ -33,7 +33,7 @@ const RULES = {
   'driver.remove': { role: 'admin', where: 'installation' },
   'audit.read': { role: 'viewer', where: 'anywhere' },
   'event.read': { role: 'viewer', where: 'anywhere' },
-  'token.read': { role: 'admin', where: 'anywhere' },
+  'token.read': { role: 'admin', where: 'installation' },
   'token.create': { role: 'admin', where: 'workspaces' },
   'token.revoke': { role: 'admin', where: 'workspaces' },
 } as const satisfies Record<string, { readonly role: Role; readonly where: 'workspace' | 'workspaces' | 'installation' | 'anywhere' }>;
@@ -72,6 +72,11 @@ export function authorise(principal: Principal, action: Action, target: Target =
       missingRole: rule.role,
     });
   }
+}
+
+/** Whether the caller may know of an object that concerns these workspaces; null: it concerns everybody. */
+export function seesAny(principal: Principal, workspaces: Visible): boolean {
+  return principal.workspaces === null || workspaces === null || workspaces.some((name) => sees(principal, name));
 }
 
 /** Whether the caller may know of objects in this workspace at all. */

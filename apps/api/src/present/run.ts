@@ -58,7 +58,7 @@ export function presentAttempt(attempt: AttemptRecord, withChanges = true): Atte
     runId: attempt.runId,
     parentId: attempt.parentId,
     kind: attempt.kind,
-    phase: attempt.phase,
+    phase: attempt.kind === 'hook' ? attempt.phase : null,
     extension: attempt.extension,
     revision: attempt.revision,
     seq: attempt.seq,

@@ -3,6 +3,7 @@ import { type ActivationInput, type ActivationRow, type Json, TenonError } from 
 import { type Call, callerOf, type Deps } from '../context.ts';
 import { defined } from '../defined.ts';
 import { act, notFound } from '../policy/act.ts';
+import { seesAny } from '../policy/policy.ts';
 import { etagOf, presentActivation } from '../present/activation.ts';
 
 export async function createActivation(deps: Deps, call: Call, body: ActivationBody): Promise<ActivationView> {
@@ -25,7 +26,7 @@ export async function createActivation(deps: Deps, call: Call, body: ActivationB
 
 /** `version` is the one that the caller saw: where another one is saved meanwhile, `precondition_failed` with what is saved now. */
 export async function updateActivation(deps: Deps, call: Call, id: string, version: number, patch: ActivationPatch): Promise<ActivationView> {
-  const before = await loadActivation(deps, id);
+  const before = await loadActivation(deps, call, id);
   const change = changeOf(patch);
   const row = await act(
     deps,
@@ -45,7 +46,7 @@ export async function updateActivation(deps: Deps, call: Call, id: string, versi
 
 /** `version` null: whatever is saved now. */
 export async function removeActivation(deps: Deps, call: Call, id: string, version: number | null, reason: string): Promise<ActivationView> {
-  const before = await loadActivation(deps, id);
+  const before = await loadActivation(deps, call, id);
   const row = await act(
     deps,
     call,
@@ -120,9 +121,10 @@ function kept(row: ActivationRow): Json {
   };
 }
 
-async function loadActivation(deps: Deps, id: string): Promise<ActivationRow> {
+/** The activation, or `not_found`: also where it concerns only workspaces that the caller may not know of. */
+export async function loadActivation(deps: Deps, call: Call, id: string): Promise<ActivationRow> {
   const row = await deps.store.getActivation(id);
-  if (row === null) throw notFound('activation', id);
+  if (row === null || !seesAny(call.principal, row.scope.workspaces)) throw notFound('activation', id);
   return row;
 }
 
