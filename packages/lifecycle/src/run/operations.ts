@@ -25,7 +25,7 @@ export async function runCreate(session: Session): Promise<void> {
     await runPhase(session, 'after_create');
     if (!session.driver.createStarts) {
       await beforeStart(session);
-      seal(session);
+      seal(session, 'seal again');
       await driverStart(session);
     }
     await becomeReady(session);
@@ -64,7 +64,7 @@ export async function runStart(session: Session): Promise<void> {
   try {
     await refuseUncallable(session);
     await beforeStart(session);
-    seal(session);
+    seal(session, 'seal again');
     await driverStart(session);
     await becomeReady(session);
     succeed(session);

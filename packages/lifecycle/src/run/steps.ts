@@ -18,7 +18,7 @@ export function planRequest(session: Session): void {
 }
 
 /** The driver judges the whole plan; a refusal names the extension whose change broke it wherever one did. */
-export function seal(session: Session): void {
+export function seal(session: Session, step: 'seal' | 'seal again' = 'seal'): void {
   const { plan, driver } = session;
   if (plan === null) throw new TenonError('internal', 'there is no plan to seal');
   // Each edit is bounded by what it changes; the whole is bounded once, here.
@@ -38,7 +38,7 @@ export function seal(session: Session): void {
       },
     );
   }
-  session.step('seal', 'done');
+  session.step(step, 'done');
 }
 
 /** Late points that an active extension's before_create may still fill: what a dry run cannot show. */
