@@ -9,7 +9,6 @@ const config: NextConfig = {
   poweredByHeader: false,
   reactStrictMode: true,
   devIndicators: false,
-  compress: false,
   turbopack: { root: repository },
   outputFileTracingRoot: repository,
   transpilePackages: ['@tenon/contract', '@tenon/vocabulary'],

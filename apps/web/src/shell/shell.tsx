@@ -1,12 +1,15 @@
 'use client';
+import dynamic from 'next/dynamic';
 import { type ReactNode, useMemo, useState } from 'react';
 import { SessionGate } from '../features/session/index.ts';
 import { Mark } from '../ui/mark.tsx';
-import { KeyMap } from './key-map.tsx';
 import { useKeys } from './keys.ts';
 import { Nav } from './nav.tsx';
-import { Palette } from './palette.tsx';
 import { ShellContext } from './shell-context.ts';
+
+// Loaded when somebody presses their key.
+const KeyMap = dynamic(() => import('./key-map.tsx').then((module) => module.KeyMap), { ssr: false });
+const Palette = dynamic(() => import('./palette.tsx').then((module) => module.Palette), { ssr: false });
 
 /** The frame at once, before it is known who asks. */
 function Frame() {
@@ -49,8 +52,8 @@ function Inner({ children }: { readonly children: ReactNode }) {
         <Nav open={navOpen} onNavigate={() => setNavOpen(false)} />
         {children}
       </div>
-      <KeyMap open={keysOpen} onClose={() => setKeysOpen(false)} />
-      <Palette open={paletteOpen} onClose={() => setPaletteOpen(false)} />
+      {keysOpen ? <KeyMap open onClose={() => setKeysOpen(false)} /> : null}
+      {paletteOpen ? <Palette open onClose={() => setPaletteOpen(false)} /> : null}
     </ShellContext.Provider>
   );
 }

@@ -1,7 +1,9 @@
 'use client';
-import { Menu as Base } from '@base-ui/react/menu';
 import { Ellipsis, type LucideIcon } from 'lucide-react';
-import { cx } from './cx.ts';
+import dynamic from 'next/dynamic';
+import { useState } from 'react';
+
+const MenuPopup = dynamic(() => import('./menu-popup.tsx').then((module) => module.MenuPopup), { ssr: false });
 
 export interface MenuAction {
   readonly label: string;
@@ -12,42 +14,25 @@ export interface MenuAction {
   readonly onSelect: () => void;
 }
 
-/** The menu of a row or a page: what else can be done with it. */
-export function ActionMenu({ label, actions, tabIndex }: { readonly label: string; readonly actions: readonly MenuAction[]; readonly tabIndex?: number }) {
+export const menuTrigger =
+  'inline-grid size-7 shrink-0 place-items-center rounded-md border border-transparent text-ink2 hover:border-rule hover:bg-raised hover:text-ink data-[popup-open]:bg-hover';
+
+/** The menu of a row or a page: what else can be done with it. Until it is asked for it is a plain button. */
+export function ActionMenu(props: { readonly label: string; readonly actions: readonly MenuAction[]; readonly tabIndex?: number }) {
+  const [asked, setAsked] = useState(false);
+  if (asked) return <MenuPopup {...props} />;
   return (
-    <Base.Root modal={false}>
-      <Base.Trigger
-        aria-label={label}
-        title={label}
-        tabIndex={tabIndex}
-        className="inline-grid size-7 shrink-0 place-items-center rounded-md border border-transparent text-ink2 hover:border-rule hover:bg-raised hover:text-ink data-[popup-open]:bg-hover"
-      >
-        <Ellipsis aria-hidden size={16} strokeWidth={1.5} />
-      </Base.Trigger>
-      <Base.Portal>
-        <Base.Positioner sideOffset={4} align="end" className="z-50">
-          <Base.Popup className="min-w-44 rounded-lg border border-rule bg-raised p-1 shadow-pop outline-none">
-            {actions.map(({ label: text, icon: Icon, danger, denied, onSelect }) => (
-              <Base.Item
-                key={text}
-                disabled={Boolean(denied)}
-                onClick={onSelect}
-                className={cx(
-                  'flex cursor-default items-start gap-2 rounded-md px-2 py-1 outline-none select-none data-[highlighted]:bg-hover',
-                  danger && 'text-bad',
-                  denied && 'text-ink3',
-                )}
-              >
-                {Icon ? <Icon aria-hidden size={16} strokeWidth={1.5} className="mt-0.5 shrink-0" /> : null}
-                <span>
-                  {text}
-                  {denied ? <span className="block max-w-64 text-sm">{denied}</span> : null}
-                </span>
-              </Base.Item>
-            ))}
-          </Base.Popup>
-        </Base.Positioner>
-      </Base.Portal>
-    </Base.Root>
+    <button
+      type="button"
+      aria-label={props.label}
+      title={props.label}
+      aria-haspopup="menu"
+      aria-expanded={false}
+      tabIndex={props.tabIndex}
+      onClick={() => setAsked(true)}
+      className={menuTrigger}
+    >
+      <Ellipsis aria-hidden size={16} strokeWidth={1.5} />
+    </button>
   );
 }

@@ -1,35 +1,39 @@
 'use client';
-import { Popover as Base } from '@base-ui/react/popover';
-import { X } from 'lucide-react';
-import type { ReactElement, ReactNode } from 'react';
-import { IconButton } from './button.tsx';
+import dynamic from 'next/dynamic';
+import { cloneElement, type ReactElement, type ReactNode, useState } from 'react';
+
+const PopoverPopup = dynamic(() => import('./popover-popup.tsx').then((module) => module.PopoverPopup), { ssr: false });
+
+interface TriggerProps {
+  readonly onClick?: () => void;
+  readonly 'aria-haspopup'?: 'dialog';
+  readonly 'aria-expanded'?: boolean;
+}
 
 interface PopoverProps {
   /** The control that it explains: a button. */
-  readonly trigger: ReactElement;
+  readonly trigger: ReactElement<TriggerProps>;
   readonly title: ReactNode;
   readonly children: ReactNode;
   readonly open?: boolean;
   readonly onOpenChange?: (open: boolean) => void;
 }
 
-/** Explains one thing, sits at its cause, closes on Escape and gives focus back. */
-export function Popover({ trigger, title, children, open, onOpenChange }: PopoverProps) {
+/** Explains one thing, sits at its cause, closes on Escape and gives focus back. Until it is asked for it is its trigger alone. */
+export function Popover({ trigger, title, children, open: given, onOpenChange }: PopoverProps) {
+  const [own, setOwn] = useState(false);
+  const [asked, setAsked] = useState(false);
+  const open = given ?? own;
+  const setOpen = (next: boolean) => {
+    setOwn(next);
+    onOpenChange?.(next);
+  };
+  // Once it was open its trigger stays the popover's own, so that focus has something to come back to.
+  if (!open && !asked) return cloneElement(trigger, { 'aria-haspopup': 'dialog', 'aria-expanded': false, onClick: () => setOpen(true) });
+  if (open && !asked) setAsked(true);
   return (
-    <Base.Root {...(open === undefined ? {} : { open })} {...(onOpenChange ? { onOpenChange: (next: boolean) => onOpenChange(next) } : {})}>
-      <Base.Trigger render={trigger} />
-      <Base.Portal>
-        <Base.Positioner sideOffset={8} collisionPadding={12} className="z-50">
-          <Base.Popup className="relative w-[min(25rem,calc(100vw-1.5rem))] rounded-lg border border-rule bg-raised px-4 py-3 shadow-pop outline-none">
-            <Base.Arrow className="size-2.5 rotate-45 border border-rule bg-raised data-[side=bottom]:-top-[6px] data-[side=bottom]:border-r-0 data-[side=bottom]:border-b-0 data-[side=left]:hidden data-[side=right]:hidden data-[side=top]:-bottom-[6px] data-[side=top]:border-t-0 data-[side=top]:border-l-0" />
-            <div className="flex items-start gap-2">
-              <Base.Title className="flex min-w-0 flex-1 items-center gap-2 font-semibold wrap-anywhere">{title}</Base.Title>
-              <Base.Close render={<IconButton label="Close" icon={X} size="sm" />} />
-            </div>
-            <div className="mt-2">{children}</div>
-          </Base.Popup>
-        </Base.Positioner>
-      </Base.Portal>
-    </Base.Root>
+    <PopoverPopup trigger={trigger} title={title} open={open} onOpenChange={setOpen}>
+      {children}
+    </PopoverPopup>
   );
 }

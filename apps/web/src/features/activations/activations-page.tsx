@@ -1,6 +1,7 @@
 'use client';
 import { useQuery } from '@tanstack/react-query';
 import { Plus } from 'lucide-react';
+import dynamic from 'next/dynamic';
 import { parseAsString, useQueryStates } from 'nuqs';
 import { useTRPC } from '../../api/client.ts';
 import { problemOf } from '../../api/problem.ts';
@@ -11,8 +12,9 @@ import { Panel, Skeleton } from '../../ui/panel.tsx';
 import { ProblemNote } from '../../ui/problem.tsx';
 import { useDenied } from '../session/index.ts';
 import { scopeText } from './activation-form.ts';
-import { ActivationSheet } from './activation-sheet.tsx';
 import { ActivationsTable } from './activations-table.tsx';
+
+const ActivationSheet = dynamic(() => import('./activation-sheet.tsx').then((module) => module.ActivationSheet), { ssr: false });
 
 /** The rules in the order in which they take effect. */
 export function ActivationsPage() {

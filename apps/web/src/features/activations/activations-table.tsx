@@ -1,5 +1,6 @@
 'use client';
 import type { ActivationView } from '@tenon/contract';
+import dynamic from 'next/dynamic';
 import Link from 'next/link';
 import { useState } from 'react';
 import { Button } from '../../ui/button.tsx';
@@ -10,7 +11,9 @@ import { modeLook, State } from '../../ui/state.tsx';
 import { Time } from '../../ui/time.tsx';
 import { useDenied } from '../session/index.ts';
 import { grantText, scopeText } from './activation-form.ts';
-import { ActivationSheet, type SheetTarget } from './activation-sheet.tsx';
+import type { SheetTarget } from './activation-sheet.tsx';
+
+const ActivationSheet = dynamic(() => import('./activation-sheet.tsx').then((module) => module.ActivationSheet), { ssr: false });
 
 interface TableProps {
   readonly rows: readonly ActivationView[];

@@ -2,6 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { DryRunView } from '@tenon/contract';
 import { FlaskConical, Play } from 'lucide-react';
+import dynamic from 'next/dynamic';
 import { useRouter } from 'next/navigation';
 import { type FormEvent, useState } from 'react';
 import { useTRPC } from '../../api/client.ts';
@@ -15,7 +16,8 @@ import { JsonField } from '../../ui/schema-form.tsx';
 import { useDenied, useSession } from '../session/index.ts';
 import { AskFields } from './ask-fields.tsx';
 import { type CreateForm, createBody, EMPTY_FORM } from './create-form.ts';
-import { DryRunResult } from './dry-run-result.tsx';
+
+const DryRunResult = dynamic(() => import('./dry-run-result.tsx').then((module) => module.DryRunResult), { ssr: false });
 
 /** Creates a sandbox; a dry run first shows the plan that it would get, by author. */
 export function CreateSandboxPage() {

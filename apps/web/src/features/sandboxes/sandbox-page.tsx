@@ -1,6 +1,7 @@
 'use client';
 import { useQuery } from '@tanstack/react-query';
 import { Hourglass } from 'lucide-react';
+import dynamic from 'next/dynamic';
 import Link from 'next/link';
 import { parseAsStringLiteral, useQueryState } from 'nuqs';
 import type { ReactNode } from 'react';
@@ -18,11 +19,12 @@ import { TabLinks } from '../../ui/tabs.tsx';
 import { Time } from '../../ui/time.tsx';
 import { EffectsTable } from '../effects/index.ts';
 import { RunsTable, runHref } from '../runs/index.ts';
-import { LogsTab } from './logs-tab.tsx';
-import { PlanTab } from './plan-tab.tsx';
-import { RecordTab } from './record-tab.tsx';
 import { stateDenies, useSandboxActions } from './sandbox-actions.tsx';
 import { SummaryTab } from './summary-tab.tsx';
+
+const RecordTab = dynamic(() => import('./record-tab.tsx').then((module) => module.RecordTab));
+const LogsTab = dynamic(() => import('./logs-tab.tsx').then((module) => module.LogsTab));
+const PlanTab = dynamic(() => import('./plan-tab.tsx').then((module) => module.PlanTab));
 
 const TABS = ['summary', 'plan', 'record', 'runs', 'effects', 'logs'] as const;
 const words = { summary: 'Summary', plan: 'Plan', record: 'Activation record', runs: 'Runs', effects: 'Effects', logs: 'Logs' } as const;
