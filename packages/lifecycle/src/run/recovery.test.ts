@@ -67,6 +67,33 @@ async function settled(other: Awaited<ReturnType<typeof killedIn>>['other'], run
 }
 
 describe('runs that lost their holder', () => {
+  it('a create that was killed in its first hook tells whoever may have begun', async () => {
+    const log: string[] = [];
+    const hanging = (hang: boolean) =>
+      defineExtension({
+        name: 'early',
+        revision: '1.0.0',
+        description: '',
+        activation: { mode: 'global' },
+        hooks: {
+          validate_request: { deadlineMs: 60_000, run: () => (hang ? new Promise<undefined>(() => log.push('began')) : undefined) },
+          on_create_failed: {
+            run: () => {
+              log.push('told');
+            },
+          },
+        },
+      });
+    const bench = await openEngine({ extensions: [hanging(true)] });
+    await bench.activate('early');
+    const created = await bench.engine.createSandbox(anIncomingRequest(), OPERATOR);
+    await expect.poll(() => log).toEqual(['began']);
+    await bench.engine.drain(0);
+    const other = bench.another({ extensions: [hanging(false)] });
+    await expect.poll(() => settled(other, created.run.id)).toBe('failed');
+    expect(log).toEqual(['began', 'told']);
+  });
+
   it('an interrupted start is unwound: stopped again, its effects released', async () => {
     const { other, log, sandboxId, runId, driver } = await killedIn('start');
     await expect.poll(() => settled(other, runId)).toBe('failed');

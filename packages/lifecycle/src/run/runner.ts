@@ -1,4 +1,4 @@
-import { FINAL_RUN_STATUSES, OPERATIONS, PHASE_NAMES, type RunStatus } from '@tenon/vocabulary';
+import { FINAL_RUN_STATUSES, OPERATIONS, PHASE_NAMES, type Phase, type RunStatus } from '@tenon/vocabulary';
 import { messageOf, TenonError, toTenonError } from '../errors.ts';
 import type { Driver, DriverCapabilities } from '../ports/driver.ts';
 import { type RunLease, RunLost } from '../ports/store.ts';
@@ -13,6 +13,19 @@ import { Session } from './session.ts';
 interface Live {
   readonly session: Session;
   readonly done: Promise<void>;
+}
+
+const CREATE_PHASES: readonly Phase[] = ['validate_request', 'prepare_plan', 'before_create', 'after_create', 'before_start', 'after_ready'];
+
+/**
+ * Phases without effects write no intent, so after an interruption the journal may not say which hook had begun. Whoever hooks a phase up
+ * to the one after the last on record counts as entered: being told once too often is harmless, not being told is not.
+ */
+function tellWhoeverMayHaveBegun(session: Session): void {
+  if (session.run.operation !== 'create' || session.run.cancelledBy !== null) return;
+  const last = CREATE_PHASES.findLastIndex((phase) => session.stepState(`phase:${phase}`) !== null);
+  const reached = new Set(CREATE_PHASES.slice(0, Math.max(last + 1, 1) + 1));
+  for (const active of session.record.extensions) if (active.hooks.some((hook) => reached.has(hook.phase))) session.entered.add(active.name);
 }
 
 /** A backend that does not answer must not keep a stop or a delete from beginning: what it could do is then taken as given. */
@@ -157,6 +170,7 @@ export class Runner {
 
   private async work(session: Session, course: Course): Promise<void> {
     if (course.kind === 'unwind') {
+      tellWhoeverMayHaveBegun(session);
       if (session.run.operation === 'create') return failCreate(session, course.error);
       if (session.run.operation === 'start') return failStart(session, course.error);
       session.fail(course.error);
