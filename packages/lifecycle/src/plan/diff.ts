@@ -13,9 +13,18 @@ export function diffPlan(before: Json, after: unknown, schema: PlanSchema, limit
   return comparePlans(before, after, schema, limits).changes;
 }
 
-/** The same, and whether a keyed list was among what was touched: its order in `after` need not be the one that the changes lead to. */
-export function comparePlans(before: Json, after: unknown, schema: PlanSchema, limits: JsonLimits = {}): { changes: readonly Change[]; lists: boolean } {
-  const differ: Differ = { schema, limits, budget: byteBudget(limits), changes: [], lists: false };
+/**
+ * The same, and whether a keyed list was among what was touched: its order in `after` need not be the one that the changes lead to.
+ * `sound`: `after` holds JSON only, as what a draft ended in does; then hidden and symbol keys need not be looked for.
+ */
+export function comparePlans(
+  before: Json,
+  after: unknown,
+  schema: PlanSchema,
+  limits: JsonLimits = {},
+  sound = false,
+): { changes: readonly Change[]; lists: boolean } {
+  const differ: Differ = { schema, limits, sound, budget: byteBudget(limits), changes: [], lists: false };
   compare(differ, before, after, []);
   return differ;
 }
@@ -28,6 +37,7 @@ export function diffStored(a: Json, b: Json, schema: PlanSchema): readonly Chang
 interface Differ {
   readonly schema: PlanSchema;
   readonly limits: JsonLimits;
+  readonly sound: boolean;
   readonly budget: ByteBudget;
   readonly changes: Change[];
   lists: boolean;
@@ -56,10 +66,14 @@ function compareLeaf(differ: Differ, before: Json, after: unknown, path: string[
 
 function compareObjects(differ: Differ, before: JsonObject, after: { [key: string]: unknown }, path: string[]): void {
   const keys = Object.keys(before);
+  const present = differ.sound ? Object.keys(after) : Reflect.ownKeys(after);
   let kept = 0;
-  for (const key of Reflect.ownKeys(after)) {
-    if (typeof key === 'symbol') copyAt(after, path, differ.limits, differ.budget);
-    else if (compareMember(differ, before, after, key, path)) kept += 1;
+  for (let i = 0; i < present.length; i += 1) {
+    const key = present[i];
+    // Mostly the members stand in the same places and are the same.
+    if (typeof key === 'string' && key === keys[i] && before[key] === after[key]) kept += 1;
+    else if (typeof key === 'symbol') copyAt(after, path, differ.limits, differ.budget);
+    else if (key !== undefined && compareMember(differ, before, after, key, path)) kept += 1;
   }
   if (kept === keys.length) return;
   for (const key of keys) {

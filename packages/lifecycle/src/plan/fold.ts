@@ -9,6 +9,7 @@ import { guardChanges } from './guard.ts';
 import type { Author, Override, Owners } from './owners.ts';
 import { applyPatches, type PatchLimits } from './patch.ts';
 import type { AuthoredChange, Change, PlanSchema } from './plan.ts';
+import { parsePointer } from './pointer.ts';
 import { openPoints } from './points.ts';
 import { checkSecretRefs } from './secrets.ts';
 
@@ -42,17 +43,19 @@ export function foldEdit(input: FoldInput): Folded {
   const { before, edit, schema, phase, author } = input;
   if (edit === null) return { value: before, changes: [], owners: input.owners };
   const after = edit.kind === 'patches' ? applyPatches(before, edit.patches, input.limits) : edit.value;
-  const { changes, lists } = comparePlans(before, after, schema, input.limits);
+  const sound = isDraftResult(after);
+  const { changes, lists } = comparePlans(before, after, schema, input.limits, sound);
   if (changes.length === 0) return { value: before, changes: [], owners: input.owners };
-  guardChanges({ changes, before, schema, phase, open: openPoints(input.declared, schema, phase), extension: author.extension });
-  checkSecretRefs({ before, changes, schema });
+  const paths = changes.map((change) => parsePointer(change.path));
+  guardChanges({ changes, paths, before, schema, phase, open: openPoints(input.declared, schema, phase), extension: author.extension });
+  checkSecretRefs({ before, changes, paths, schema });
   const owners = input.owners.clone();
-  const overrode = owners.claim(changes, author, input.overrides);
+  const overrode = owners.claim(changes, author, input.overrides, paths);
   const by = { extension: author.extension, revision: author.revision, phase: author.phase };
   const reason = oneLine(input.reason);
   return {
     // A draft's own result is the same plan, except for the order of lists that it touched.
-    value: !lists && isDraftResult(after) ? (after as Json) : applyChanges(before, changes, schema),
+    value: !lists && sound ? (after as Json) : applyChanges(before, changes, schema),
     changes: changes.map((change, i) => authored(change, by, reason, overrode[i] ?? null)),
     owners,
   };

@@ -7,6 +7,8 @@ import { coversPath, formatPointer, parsePointer } from './pointer.ts';
 
 export interface GuardInput {
   readonly changes: readonly Change[];
+  /** The paths of the changes, as segments. */
+  readonly paths: readonly (readonly string[])[];
   readonly before: Json;
   readonly schema: PlanSchema;
   readonly phase: Phase;
@@ -21,7 +23,7 @@ export interface GuardInput {
  */
 export function guardChanges(input: GuardInput): void {
   if (input.changes.length === 0) return;
-  const leaves = changedLeaves(input.changes, input.schema);
+  const leaves = changedLeaves(input.changes, input.paths, input.schema);
   const { reserved, points } = readSchema(input.schema);
   for (const leaf of leaves) {
     if (reserved.some((pattern) => coversPath(pattern, leaf))) throw reservedField(input, leaf);
@@ -33,18 +35,18 @@ export function guardChanges(input: GuardInput): void {
 }
 
 /** The leaves that differ between before and after. What was removed here and added there unchanged is no change of its leaves. */
-function changedLeaves(changes: readonly Change[], schema: PlanSchema): readonly (readonly string[])[] {
+function changedLeaves(changes: readonly Change[], paths: readonly (readonly string[])[], schema: PlanSchema): readonly (readonly string[])[] {
   const changed = new Map<string, readonly string[]>();
-  const whole: Change[] = [];
-  for (const change of changes) {
-    if (isContainer(change.before) || isContainer(change.after)) whole.push(change);
-    else changed.set(change.path, parsePointer(change.path));
+  const whole: { readonly change: Change; readonly path: readonly string[] }[] = [];
+  for (const [i, change] of changes.entries()) {
+    const path = paths[i] ?? parsePointer(change.path);
+    if (isContainer(change.before) || isContainer(change.after)) whole.push({ change, path });
+    else changed.set(change.path, path);
   }
   if (whole.length === 0) return [...changed.values()];
   const was = new Map<string, Leaf>();
   const is = new Map<string, Leaf>();
-  for (const change of whole) {
-    const path = parsePointer(change.path);
+  for (const { change, path } of whole) {
     // An element that moves in an ordered list changes as such, though each of its fields stays.
     if (change.beforeKey !== undefined) changed.set(change.path, path);
     if (change.before !== undefined) collect(change.before, path, schema, was);

@@ -57,8 +57,12 @@ export class Owners {
    * Takes over what the changes touch, all or nothing. Answers for each change which other extension it overrode, or null.
    * Throws `field_conflict` where another extension owns it, or something around or below it, and no override covers that.
    */
-  claim(changes: readonly Change[], author: Author, overrides: readonly Override[]): readonly (string | null)[] {
-    const paths = changes.map((change) => parsePointer(change.path));
+  claim(
+    changes: readonly Change[],
+    author: Author,
+    overrides: readonly Override[],
+    paths: readonly (readonly string[])[] = changes.map((change) => parsePointer(change.path)),
+  ): readonly (string | null)[] {
     const overrode = paths.map((path) => this.#contest(path, author, overrides));
     for (const path of paths) this.#take(path, author);
     return overrode;

@@ -56,23 +56,26 @@ export function secretRefs(value: Json): Set<string> {
  * A hook may move or drop a reference, never make one. Throws `patch_invalid` where a changed value holds one that is malformed, stands
  * where the schema lets no secret stand, or did not stand in this plan before.
  */
-export function checkSecretRefs(input: { readonly before: Json; readonly changes: readonly Change[]; readonly schema: PlanSchema }): void {
+export function checkSecretRefs(input: {
+  readonly before: Json;
+  readonly changes: readonly Change[];
+  /** The paths of the changes, as segments. */
+  readonly paths: readonly (readonly string[])[];
+  readonly schema: PlanSchema;
+}): void {
   const allowed = readSchema(input.schema).secrets;
   let known: Set<string> | null = null;
-  for (const change of input.changes) {
-    if (change.after === undefined) continue;
-    eachRef(
-      change.after,
-      parsePointer(change.path),
-      (ref, path) => {
-        const id = refId(ref);
-        if (id === null) throw refuse(path, 'a secret reference is exactly {"$secret": "<id>"}');
-        if (!allowed.some((pattern) => coversPath(pattern, path))) throw refuse(path, 'no secret may stand here');
-        known ??= knownRefs(input.before, input.schema);
-        if (!known.has(id)) throw refuse(path, 'this secret did not stand in the plan of this sandbox before');
-      },
-      input.schema,
-    );
+  const judge = (ref: { [key: string]: Json }, path: readonly string[]): void => {
+    const id = refId(ref);
+    if (id === null) throw refuse(path, 'a secret reference is exactly {"$secret": "<id>"}');
+    if (!allowed.some((pattern) => coversPath(pattern, path))) throw refuse(path, 'no secret may stand here');
+    known ??= knownRefs(input.before, input.schema);
+    if (!known.has(id)) throw refuse(path, 'this secret did not stand in the plan of this sandbox before');
+  };
+  for (const [i, change] of input.changes.entries()) {
+    // Only an object can be a reference, or hold one.
+    if (typeof change.after !== 'object' || change.after === null) continue;
+    eachRef(change.after, input.paths[i] ?? parsePointer(change.path), judge, input.schema);
   }
 }
 
