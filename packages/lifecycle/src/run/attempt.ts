@@ -100,7 +100,7 @@ async function attempts(turn: HookTurn, guarded: boolean): Promise<HookEnd> {
     }
     for (let number = 1; ; number++) {
       begun ??= session.begin();
-      const state = session.states.get(active.name) ?? (session.run.operation === 'create' ? NO_STATE : await stateOf(session, active.name));
+      const state = session.states.get(active.name) ?? (beginsWithNothing(session) ? NO_STATE : await stateOf(session, active.name));
       // Its release then links to the attempt that may have made it.
       if (turn.wild !== null && number === 1) session.ledger.change(turn.wild.id, { attemptId: begun.id });
       const deadlineMs = Math.max(1, Math.min(turn.hook.deadlineMs, session.budgetLeft(begun.mono)));
@@ -379,9 +379,13 @@ interface State {
 }
 const NO_STATE: State = { value: null };
 
+/** A create that began in this session has no state kept yet; one that was taken over may have. */
+function beginsWithNothing(session: Session): boolean {
+  return session.sandbox === null || (session.run.operation === 'create' && session.run.attemptCount === 0);
+}
+
 async function stateOf(session: Session, extension: string): Promise<State> {
-  // A create begins with nothing kept.
-  if (session.sandbox === null || session.run.operation === 'create') return NO_STATE;
+  if (session.sandbox === null) return NO_STATE;
   const known = { value: await session.deps.store.extensionState(session.sandbox.id, extension) };
   session.states.set(extension, known);
   return known;
