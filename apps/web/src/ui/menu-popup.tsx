@@ -2,7 +2,7 @@
 import { Menu as Base } from '@base-ui/react/menu';
 import { Ellipsis } from 'lucide-react';
 import { cx } from './cx.ts';
-import { type MenuAction, menuTrigger } from './menu.tsx';
+import { type MenuAction, menuTrigger } from './menu-action.ts';
 
 /** The menu itself, open from the start: it is loaded when somebody asks for it first. */
 export function MenuPopup({ label, actions, tabIndex }: { readonly label: string; readonly actions: readonly MenuAction[]; readonly tabIndex?: number }) {

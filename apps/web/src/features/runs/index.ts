@@ -6,4 +6,4 @@ export const RunsPage = dynamic(() => import('./runs-page.tsx').then((module) =>
 export const FailuresPage = dynamic(() => import('./runs-page.tsx').then((module) => module.FailuresPage));
 
 export { RunsTable } from './runs-table.tsx';
-export { runHref, runTitle, waitingText } from './words.ts';
+export { runHref } from './words.ts';

@@ -8,7 +8,7 @@ import { problemOf } from '../../api/problem.ts';
 import { ConfirmSheet } from '../../ui/dialog.tsx';
 import { CheckField } from '../../ui/field.tsx';
 import { plural } from '../../ui/format.ts';
-import type { MenuAction } from '../../ui/menu.tsx';
+import type { MenuAction } from '../../ui/menu-action.ts';
 import { ProblemNote } from '../../ui/problem.tsx';
 import { sayDone } from '../../ui/toast.tsx';
 import { useDenied } from '../session/index.ts';
