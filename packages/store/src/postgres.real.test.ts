@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { newId, TenonError } from '@tenon/lifecycle';
 import { storeScene } from '@tenon/lifecycle/testing';
 import pg from 'pg';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { askForPostgres, type RealPostgres, testKey } from '../testing/real-postgres.ts';
 import { type OpenedStore, openStore } from './open-store.ts';
 
@@ -263,6 +263,30 @@ describe.skipIf(postgres === null)(`what only PostgreSQL must show${'reason' in 
       expect((await store.listSandboxes({ visible: [odd], name: odd, workspace: odd, from: -1e16, to: 1e16 }, { limit: 5 })).items).toEqual([]);
       expect((await store.listAudit({ visible: null, actor: odd, runId: odd }, { limit: 5 })).items).toEqual([]);
     });
+  });
+
+  it('writes the attempts of a commit in one batch, reads hot rows in one statement each, and has one pool for SQL and Prisma alike', async () => {
+    const url = await database();
+    const { store } = await open(url);
+    const { run: create, lease } = await openCreate(store);
+    const sent = vi.spyOn(pg.Client.prototype, 'query');
+    clean.push(async () => sent.mockRestore());
+    const statements = async (work: () => Promise<unknown>): Promise<number> => {
+      sent.mockClear();
+      await work();
+      return sent.mock.calls.filter(([query]) => /attempt|FROM run|tenon_/i.test(typeof query === 'string' ? query : (query as { text: string }).text)).length;
+    };
+    const batch = (from: number) => Array.from({ length: 200 }, (_, i) => ({ type: 'attempt', attempt: attempt(create, from + i) }) as const);
+    expect(await statements(() => store.commit(lease, batch(1)))).toBe(await statements(() => store.commit(lease, batch(201).slice(0, 1))));
+    expect((await store.listAttempts(create.id, { limit: 200 })).items).toHaveLength(200);
+    expect(await statements(() => store.getRun(create.id))).toBe(1);
+    expect(await statements(() => store.listAttempts(create.id, { limit: 200 }))).toBe(1);
+    // What goes through Prisma uses the connections that are there.
+    await Promise.all(Array.from({ length: 40 }, () => Promise.all([store.listExtensions(), store.countTokens(), store.getRun(create.id)])));
+    const admin = await client(url);
+    const { rows } = await admin.query('SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()');
+    // Twelve of the pool, and the one that listens for events.
+    expect(rows[0].n).toBeLessThanOrEqual(13);
   });
 
   it('enters an index for every page, however deep', async () => {
