@@ -256,16 +256,15 @@ export class Runner {
       stop = deps.clock.timer(deps.limits.leaseRenewMs, () => {
         deps.store
           .renewLease(lease, deps.limits.leaseMs)
-          .then(
-            ({ cancelledBy, force }) => {
-              if (force) session.force = true;
-              if (cancelledBy !== null && !over) session.guard.abort('superseded');
-            },
-            (error: unknown) => {
-              if (error instanceof RunLost) session.guard.abort('lost');
-              else deps.log.warn({ runId: lease.runId, err: messageOf(error) }, 'a lease was not renewed');
-            },
-          )
+          .then(async ({ cancelledBy, force }) => {
+            if (force) session.force = true;
+            if (cancelledBy !== null && !over) session.guard.abort('superseded');
+            await this.hearKillSwitch(session);
+          })
+          .catch((error: unknown) => {
+            if (error instanceof RunLost) session.guard.abort('lost');
+            else deps.log.warn({ runId: lease.runId, err: messageOf(error) }, 'a lease was not renewed');
+          })
           .finally(() => {
             if (!over) next();
           });
@@ -276,6 +275,14 @@ export class Runner {
       over = true;
       stop();
     };
+  }
+
+  /** A switch that was thrown at another replica ends a call in flight here at the next renewal. */
+  private async hearKillSwitch(session: Session): Promise<void> {
+    const called = session.inFlight;
+    if (called === null) return;
+    const extension = (await this.deps.directory.all()).get(called);
+    if (extension?.killSwitch.on && session.inFlight === called) session.guard.abortCall('killed');
   }
 
   /** Secrets die with what brought them. */
