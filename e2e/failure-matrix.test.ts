@@ -321,9 +321,8 @@ describe.runIf(backendAnswers('docker', await dockerAbsence()))('the third of fo
       expectRecorded(run, way, 'reconcile');
       expect(hooks(run, 'reconcile', 'fourth')).toMatchObject([{ outcome: 'ok' }]);
       expect(await product.api.sandbox(id)).toMatchObject({ state: 'ready', owed: 0 });
-      plans.clear();
-      await deleteWhole(id);
     }
+    for (const id of ids.values()) await deleteWhole(id);
   });
 
   it('afterwards all is as before: containers, networks, volumes, debts, and what the extensions hold', async () => {

@@ -24,7 +24,7 @@ export interface ProductOptions {
 /** One installation of Tenon: its data, and the process that serves it, which may end and be started again. */
 export class Product {
   readonly dataDir: string;
-  readonly token = `journey-${randomBytes(18).toString('base64url')}`;
+  readonly token: string;
   /** Everything that every process of it wrote to stdout and stderr. */
   output = '';
   readonly #options: ProductOptions;
@@ -32,15 +32,17 @@ export class Product {
   #child: ChildProcess | null = null;
   #origin = '';
 
-  private constructor(options: ProductOptions, database: Database) {
+  private constructor(options: ProductOptions, database: Database, dataDir: string, token: string) {
     this.#options = options;
     this.#database = database;
-    this.dataDir = mkdtempSync(join(tmpdir(), 'tenon-journey-'));
-    chmodSync(this.dataDir, 0o711);
+    this.dataDir = dataDir;
+    this.token = token;
   }
 
   static async start(options: ProductOptions): Promise<Product> {
-    const product = new Product(options, await freshDatabase());
+    const dataDir = mkdtempSync(join(tmpdir(), 'tenon-journey-'));
+    chmodSync(dataDir, 0o711);
+    const product = new Product(options, await freshDatabase(), dataDir, `journey-${randomBytes(18).toString('base64url')}`);
     try {
       await product.start();
     } catch (error) {
@@ -48,6 +50,17 @@ export class Product {
       throw error;
     }
     return product;
+  }
+
+  /** A second process of the same installation, on the same data; whoever asked for it stops it before the first is removed. */
+  async replica(): Promise<Product> {
+    const other = new Product(this.#options, this.#database, this.dataDir, this.token);
+    await other.start();
+    return other;
+  }
+
+  get runs(): boolean {
+    return this.#child !== null;
   }
 
   /** A client with the bootstrap token, at the process that runs now. */
