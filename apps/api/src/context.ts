@@ -45,5 +45,6 @@ export function callerOf(call: Call): Caller {
     claims: principal.claims,
     claimsSource: `token ${principal.name}`,
     assertClaims: principal.assertClaims,
+    workspaces: principal.workspaces,
   };
 }

@@ -16,6 +16,8 @@ export interface Caller {
   readonly claims: Claims;
   readonly claimsSource: string;
   readonly assertClaims: boolean;
+  /** Workspaces that the caller may see; absent or null: all. */
+  readonly workspaces?: readonly string[] | null;
 }
 
 /** A create request as it arrives: secrets still in plain text, in memory only. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import { Ajv2020, type ErrorObject, type Options, type ValidateFunction } from 'ajv/dist/2020.js';
 import { fullFormats } from 'ajv-formats/dist/formats.js';
 import { TenonError } from '../errors.ts';
 import { isObject, type Json, type JsonObject } from '../json.ts';
@@ -96,21 +96,35 @@ function compile(schema: JsonObject): Compiled {
   return compiled;
 }
 
+/** Making one costs tens of milliseconds, for it compiles the meta-schema first: schemas with formats that it knows share one. */
+let shared: Ajv2020 | null = null;
+
+function ajvFor(schema: JsonObject): Ajv2020 {
+  const unknown = unknownFormats(schema);
+  if (Object.keys(unknown).length > 0) return newAjv({ ...fullFormats, ...unknown });
+  shared ??= newAjv(fullFormats);
+  return shared;
+}
+
+function newAjv(formats: NonNullable<Options['formats']>): Ajv2020 {
+  return new Ajv2020({
+    allErrors: true,
+    strict: true,
+    // Both are matters of style, and common in generated schemas.
+    strictTypes: false,
+    strictRequired: false,
+    strictTuples: false,
+    logger: false,
+    verbose: false,
+    addUsedSchema: false,
+    formats,
+    code: { regExp: linearEngine },
+  });
+}
+
 function compileNew(schema: JsonObject): Compiled {
+  const ajv = ajvFor(schema);
   try {
-    const ajv = new Ajv2020({
-      allErrors: true,
-      strict: true,
-      // Both are matters of style, and common in generated schemas.
-      strictTypes: false,
-      strictRequired: false,
-      strictTuples: false,
-      logger: false,
-      verbose: false,
-      addUsedSchema: false,
-      formats: { ...fullFormats, ...unknownFormats(schema) },
-      code: { regExp: linearEngine },
-    });
     return { validate: ajv.compile(schema) };
   } catch (thrown) {
     const message = thrown instanceof Error ? thrown.message : String(thrown);
@@ -122,6 +136,9 @@ function compileNew(schema: JsonObject): Compiled {
         thrown,
       ),
     };
+  } finally {
+    // The compiled function is what is kept; an instance that lives on must not keep every schema that was ever tried.
+    ajv.removeSchema(schema);
   }
 }
 

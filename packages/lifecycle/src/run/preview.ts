@@ -6,6 +6,7 @@ import { diffPlan } from '../plan/diff.ts';
 import type { AuthoredChange, PlanRevision } from '../plan/plan.ts';
 import { isUnder } from '../plan/pointer.ts';
 import type { Driver } from '../ports/driver.ts';
+import type { Visible } from '../ports/store.ts';
 import type { ActivationRow, Claims, SandboxRequest } from '../records.ts';
 import { missingFor, notForDriver, runsOn } from '../registry/capabilities.ts';
 import type { Decider } from './decide.ts';
@@ -24,6 +25,8 @@ interface Replayed {
 }
 
 const SAMPLES = 10;
+/** How many holders are looked through for a caller who may see only some. */
+const HOLDERS = 1_000;
 
 /**
  * What a change of activations would do, before anyone makes it: the newest recorded requests in scope are replayed through the same
@@ -85,7 +88,7 @@ export async function previewChange(
       truncated,
       samples,
     },
-    live: await live(deps, subject.extension),
+    live: await live(deps, subject.extension, caller.workspaces ?? null),
   };
 }
 
@@ -156,10 +159,12 @@ async function judgeDriver(driver: Driver, manifest: Parameters<typeof missingFo
     : { driver: driver.name, state: 'supported', reasons: [] };
 }
 
-async function live(deps: EngineDeps, extension: string): Promise<ActivationPreview['live']> {
-  const holding = await deps.store.sandboxesHolding(extension, SAMPLES);
+/** Sandboxes that hold the extension in their record, as far as the caller may see them. */
+async function live(deps: EngineDeps, extension: string, visible: Visible): Promise<ActivationPreview['live']> {
+  const holding = await deps.store.sandboxesHolding(extension, visible === null ? SAMPLES : HOLDERS);
+  const seen = holding.items.filter((sandbox) => visible === null || visible.includes(sandbox.workspace));
   const samples = await Promise.all(
-    holding.items.map(async (sandbox) => {
+    seen.slice(0, SAMPLES).map(async (sandbox) => {
       const owes = (await deps.store.effectsOfSandbox(sandbox.id, ['intended', 'applied', 'owed'])).filter((row) => row.extension === extension).length;
       return {
         sandboxId: sandbox.id,
@@ -173,11 +178,11 @@ async function live(deps: EngineDeps, extension: string): Promise<ActivationPrev
   let cursor: string | undefined;
   do {
     const page = await deps.store.listEffects(
-      { visible: null, state: ['intended', 'applied', 'owed'], extension },
+      { visible, state: ['intended', 'applied', 'owed'], extension },
       { limit: 200, ...(cursor === undefined ? {} : { cursor }) },
     );
     owedCleanups += page.items.length;
     cursor = page.next ?? undefined;
   } while (cursor !== undefined);
-  return { sandboxes: holding.total, owedCleanups, samples };
+  return { sandboxes: visible === null ? holding.total : seen.length, owedCleanups, samples };
 }

@@ -260,6 +260,9 @@ describe('dry run and preview', () => {
     const removal = await bench.engine.previewActivation({ kind: 'delete', id: first }, OPERATOR);
     expect(removal.requests.samples[0]?.changes[0]).toMatchObject({ op: 'remove', path: '/labels/team', before: 'red' });
     expect(removal.live.sandboxes).toBe(1);
+    // A caller who may see only some workspaces is told of no other's sandboxes.
+    const limited = await bench.engine.previewActivation({ kind: 'delete', id: first }, { ...OPERATOR, workspaces: ['elsewhere'] });
+    expect(limited.live).toEqual({ sandboxes: 0, owedCleanups: 0, samples: [] });
     expect((await bench.store.listActivations()).length).toBe(1);
   });
 });
