@@ -173,6 +173,32 @@ describe('a command that ends by itself', () => {
   });
 });
 
+describe('a started sandbox', () => {
+  it('is running until after_ready has ended, and ready then', async () => {
+    const seen: unknown[] = [];
+    const looker = defineExtension({
+      name: 'looker',
+      revision: '1.0.0',
+      description: '',
+      activation: { mode: 'global' },
+      effects: { thing: { apply: async () => ({}), release: async () => undefined } },
+      hooks: {
+        after_ready: {
+          run: async (ctx) => {
+            // An effect's intent writes what the run has noted so far.
+            await ctx.effects.ensure('thing', 'k', {});
+            seen.push((await bench.store.getSandbox(ctx.sandbox.id))?.state);
+          },
+        },
+      },
+    });
+    const bench = await openEngine({ extensions: [looker] });
+    await bench.activate('looker');
+    const { sandbox } = await bench.create();
+    expect([...seen, sandbox.state]).toEqual(['running', 'ready']);
+  });
+});
+
 describe('a failed sandbox', () => {
   it('leaves its name free; DELETE hides it and calls nobody', async () => {
     const bench = await openEngine();

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { anIncomingRequest, OPERATOR, openEngine } from '../../testing/engine-bench.ts';
 import { fakeDriver } from '../../testing/fake-driver.ts';
 import { OK, scriptedTransport } from '../../testing/scripted-transport.ts';
+import { TenonError } from '../errors.ts';
 import { completeManifest, defineExtension } from '../extension.ts';
 import { type Clock, systemClock } from '../ports/clock.ts';
 import type { Driver } from '../ports/driver.ts';
@@ -45,6 +46,35 @@ describe('the journal', () => {
       ['delete', ['driver_create applied', 'driver_start applied'], ['driver:delete intended']],
     ]);
     expect((await bench.store.getRun(run.id))?.steps.map((step) => step.state).every((state) => state === 'done')).toBe(true);
+  });
+
+  it('waits for a store that is away, and loses nothing', async () => {
+    const bench = await openEngine();
+    const commit = bench.store.commit.bind(bench.store);
+    let away = 0;
+    bench.store.commit = async (lease, entries) => {
+      if (away > 0) {
+        away -= 1;
+        throw new TenonError('store_unavailable', 'the database went away');
+      }
+      await commit(lease, entries);
+    };
+    let open: () => void = () => undefined;
+    bench.driver.next('create', {
+      kind: 'gate',
+      gate: new Promise<void>((resolve) => {
+        open = resolve;
+      }),
+    });
+    const opened = await bench.engine.createSandbox(anIncomingRequest(), OPERATOR);
+    await expect.poll(() => bench.driver.calls.some((call) => call.call === 'create')).toBe(true);
+    away = 3;
+    open();
+    const { run, sandbox } = await bench.end(opened);
+    expect(away).toBe(0);
+    expect([run.status, sandbox.state]).toEqual(['succeeded', 'ready']);
+    expect((await bench.attempts(run.id)).map((attempt) => attempt.message)).toEqual(['create', 'start', 'ready']);
+    expect(bench.driver.changes()).toEqual(['create', 'start']);
   });
 
   it('lets the replica that unwinds for another tell hooks the state that the first had kept', async () => {
