@@ -5,11 +5,18 @@ import { lineOf, type Outcome } from './figures.ts';
 import { GOALS } from './goals.ts';
 
 const GOAL_TIMEOUT_MS = 600_000;
+/** `BENCH_NODE="--cpu-prof --cpu-prof-dir=…"`: flags for the process that measures, and for the servers that it starts. */
+const PROFILED = (process.env.BENCH_NODE ?? '').split(' ').filter((flag) => flag !== '');
 
 function measure(program: string, goal: string): Promise<readonly Outcome[]> {
   return new Promise((resolve, reject) => {
     // stdout is for the lines only: what a library prints in passing goes to stderr.
-    const child = fork(program, [goal], { stdio: ['ignore', process.stderr, process.stderr, 'ipc'], timeout: GOAL_TIMEOUT_MS });
+    const child = fork(program, [goal], {
+      execArgv: ['--expose-gc', ...PROFILED],
+      stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
+      timeout: GOAL_TIMEOUT_MS,
+      env: { ...process.env, NODE_ENV: 'production' },
+    });
     let outcomes: readonly Outcome[] | null = null;
     child.on('message', (message) => {
       outcomes = message as readonly Outcome[];

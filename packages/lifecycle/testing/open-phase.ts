@@ -21,10 +21,25 @@ import { MemoryShared } from './memory-shared.ts';
 import { MemoryStore } from './memory-store.ts';
 import { MemoryVault } from './memory-vault.ts';
 
-export interface DispatchedPhase {
-  readonly attempts: readonly AttemptRecord[];
-  readonly revisions: readonly PlanRevision[];
-  readonly plan: Json;
+/** What a dispatch came to. Read by few, and no part of the dispatch: so it is put together when asked for. */
+export class DispatchedPhase {
+  private readonly journal: NullJournal;
+  private readonly session: Session;
+
+  constructor(journal: NullJournal, session: Session) {
+    this.journal = journal;
+    this.session = session;
+  }
+
+  get attempts(): readonly AttemptRecord[] {
+    return this.journal.entries.flatMap((entry) => (entry.type === 'attempt' ? [entry.attempt] : []));
+  }
+  get revisions(): readonly PlanRevision[] {
+    return this.session.revisions;
+  }
+  get plan(): Json {
+    return this.session.plan;
+  }
 }
 
 /**
@@ -130,14 +145,6 @@ export async function openPhase(options: {
     } finally {
       session.close();
     }
-    const { revisions, plan: result } = session;
-    return {
-      // Read by few: it is no part of the dispatch.
-      get attempts() {
-        return journal.entries.flatMap((entry) => (entry.type === 'attempt' ? [entry.attempt] : []));
-      },
-      revisions,
-      plan: result,
-    };
+    return new DispatchedPhase(journal, session);
   };
 }
