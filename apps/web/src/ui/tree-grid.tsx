@@ -66,6 +66,9 @@ export function TreeGrid<T extends TreeRow>(props: TreeGridProps<T>) {
     if (active === null || shownActive.current === active || found < 0) return;
     shownActive.current = active;
     virtual.scrollToIndex(found, { align: 'auto' });
+    // The focus goes along where nobody else has it: the arrows go on from the row that is shown, not from where they were.
+    const holder = document.activeElement;
+    if (holder === null || holder === document.body || box.current?.contains(holder)) wantsFocus.current = true;
   }, [active, found, virtual]);
   useEffect(() => {
     if (!wantsFocus.current) return;

@@ -84,6 +84,7 @@ export function ActivationSheet({ target: opened, onClose }: { readonly target: 
     setIntent(next);
     setAccepted(false);
     setLost(null);
+    setPreviewedAt(null);
     for (const each of [create, update, remove]) each.reset();
     if (next.kind === 'create') preview.mutate(next.body);
     else if (next.kind === 'change') preview.mutate({ id: next.seen.id, change: next.change });

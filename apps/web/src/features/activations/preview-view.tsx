@@ -124,7 +124,7 @@ export function PreviewView({ preview, extension }: { readonly preview: Activati
                 <p className="text-ink2">They keep what was frozen when they were created; their clean-up still runs.</p>
                 <ul className="mt-2 grid gap-1">
                   {live.samples.map((sample) => (
-                    <li key={sample.sandboxId} className="flex items-center gap-2">
+                    <li key={sample.sandboxId} className="flex min-h-6 items-center gap-2">
                       <Link href={`/sandboxes/${encodeURIComponent(sample.sandboxId)}`} className="truncate hover:underline">
                         {sample.name}
                       </Link>
@@ -138,7 +138,9 @@ export function PreviewView({ preview, extension }: { readonly preview: Activati
                     </li>
                   ))}
                 </ul>
-                <TextLink href={`/sandboxes?extension=${encodeURIComponent(extension)}`}>Show all {live.sandboxes}</TextLink>
+                <TextLink href={`/sandboxes?extension=${encodeURIComponent(extension)}`} className="inline-flex min-h-6 items-center">
+                  Show all {live.sandboxes}
+                </TextLink>
               </>
             )}
           </Block>
