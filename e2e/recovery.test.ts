@@ -40,7 +40,7 @@ async function installation(
       name: 'keeper',
       revision: '1.0.0',
       activation: { mode: 'global' },
-      hooks: PHASES.map((phase) => ({ phase, deadlineMs: 20_000 })),
+      hooks: PHASES.map((phase) => ({ phase, deadlineMs: 5_000 })),
       effects: ['slot'],
     },
     allocatesIn: ['before_create', 'after_create', 'before_start', 'after_ready'],
