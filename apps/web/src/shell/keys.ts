@@ -42,7 +42,7 @@ export function useKeys(bindings: readonly KeyBinding[]): void {
       const binding = latest.current.find((each) => each.key === key);
       if (!binding) return;
       const free = binding.key.startsWith('ctrl+');
-      if (!free && (isTyping(event.target) || document.querySelector('[role="dialog"],[role="menu"]') !== null)) return;
+      if (!free && (isTyping(event.target) || document.querySelector('dialog[open],[role="dialog"],[role="menu"]') !== null)) return;
       event.preventDefault();
       binding.run();
     };

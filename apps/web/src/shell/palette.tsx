@@ -1,9 +1,8 @@
 'use client';
-import { Dialog as Base } from '@base-ui/react/dialog';
 import { useQuery } from '@tanstack/react-query';
 import { Boxes, ListTree, type LucideIcon, Plus, Puzzle, Search, Server, ToggleRight } from 'lucide-react';
 import { useRouter } from 'next/navigation';
-import { type KeyboardEvent, useDeferredValue, useId, useState } from 'react';
+import { type KeyboardEvent, useDeferredValue, useId, useLayoutEffect, useRef, useState } from 'react';
 import { useTRPC } from '../api/client.ts';
 import { cx } from '../ui/cx.ts';
 import { PLACES } from './places.ts';
@@ -21,20 +20,30 @@ const actions: readonly Entry[] = [
   { href: '/extensions?register=true', label: 'Register an extension', note: 'action', icon: Puzzle },
 ];
 
-/** Jumps to places, sandboxes, runs, extensions and drivers. */
-export function Palette({ open, onClose }: { readonly open: boolean; readonly onClose: () => void }) {
+/**
+ * Jumps to places, sandboxes, extensions and drivers. A dialog of the browser's own: it needs nothing loaded, so that what is
+ * typed right after its key is never lost.
+ */
+export function Palette({ onClose }: { readonly onClose: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useLayoutEffect(() => {
+    const shown = dialog.current;
+    if (shown && !shown.open) shown.showModal();
+    return () => shown?.close();
+  }, []);
   return (
-    <Base.Root open={open} onOpenChange={(next) => (next ? undefined : onClose())}>
-      <Base.Portal>
-        <Base.Backdrop className="fixed inset-0 z-30 bg-scrim" />
-        <Base.Popup
-          aria-label="Search or jump to"
-          className="fixed top-[12vh] left-1/2 z-40 w-[min(36rem,calc(100vw-1.5rem))] -translate-x-1/2 overflow-hidden rounded-xl border border-rule bg-surface shadow-dialog"
-        >
-          <PaletteBody onClose={onClose} />
-        </Base.Popup>
-      </Base.Portal>
-    </Base.Root>
+    // biome-ignore lint/a11y/useKeyWithClickEvents: a click beside the palette closes it; its key is Escape, which the browser handles
+    <dialog
+      ref={dialog}
+      aria-label="Search or jump to"
+      onClose={onClose}
+      onClick={(event) => {
+        if (event.target === event.currentTarget) dialog.current?.close();
+      }}
+      className="fixed top-[12vh] left-1/2 m-0 w-[min(36rem,calc(100vw-1.5rem))] -translate-x-1/2 overflow-hidden rounded-xl border border-rule bg-surface p-0 text-ink shadow-dialog backdrop:bg-scrim"
+    >
+      <PaletteBody onClose={() => dialog.current?.close()} />
+    </dialog>
   );
 }
 

@@ -5,11 +5,11 @@ import { SessionGate } from '../features/session/index.ts';
 import { Mark } from '../ui/mark.tsx';
 import { useKeys } from './keys.ts';
 import { Nav } from './nav.tsx';
+import { Palette } from './palette.tsx';
 import { ShellContext } from './shell-context.ts';
 
-// Loaded when somebody presses their key.
+// Loaded when somebody presses its key.
 const KeyMap = dynamic(() => import('./key-map.tsx').then((module) => module.KeyMap), { ssr: false });
-const Palette = dynamic(() => import('./palette.tsx').then((module) => module.Palette), { ssr: false });
 
 /** The frame at once, before it is known who asks. */
 function Frame() {
@@ -53,7 +53,7 @@ function Inner({ children }: { readonly children: ReactNode }) {
         {children}
       </div>
       {keysOpen ? <KeyMap open onClose={() => setKeysOpen(false)} /> : null}
-      {paletteOpen ? <Palette open onClose={() => setPaletteOpen(false)} /> : null}
+      {paletteOpen ? <Palette onClose={() => setPaletteOpen(false)} /> : null}
     </ShellContext.Provider>
   );
 }

@@ -1,3 +1,4 @@
+'use client';
 import dynamic from 'next/dynamic';
 
 // A page of its own loads what is its own: lists do not carry the trace with them.
