@@ -31,7 +31,7 @@ export function presentRun(run: RunRecord, attempts: readonly AttemptRecord[], e
   return {
     ...presentRunSummary(run),
     attempts: attempts.slice(0, LIMITS.attemptsInline).map((attempt) => presentAttempt(attempt)),
-    effects: effects.filter(stoodForSomething).map(presentEffect),
+    effects: presentEffects(effects),
     steps: run.steps.map((step) => ({ name: step.name, state: step.state, at: iso(step.at) })),
   };
 }
@@ -78,6 +78,11 @@ export function presentAttempt(attempt: AttemptRecord, withChanges = true): Atte
     compensates: attempt.compensates,
     spanId: attempt.spanId,
   };
+}
+
+/** Effects as clients see them. */
+export function presentEffects(effects: readonly EffectRecord[]): EffectView[] {
+  return effects.filter(stoodForSomething).map(presentEffect);
 }
 
 /** A row that was written before a call, and whose answer made nothing, was never an effect. */

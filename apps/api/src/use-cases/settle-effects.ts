@@ -2,7 +2,7 @@ import type { EffectListQuery, EffectView, ListOf } from '@tenon/contract';
 import { type Call, callerOf, type Deps } from '../context.ts';
 import { defined } from '../defined.ts';
 import { act, allow } from '../policy/act.ts';
-import { presentEffect } from '../present/run.ts';
+import { presentEffect, presentEffects } from '../present/run.ts';
 import { epoch, epochAfter } from '../present/time.ts';
 import { loadEffect } from './load-sandbox.ts';
 
@@ -18,7 +18,7 @@ export async function listEffects(deps: Deps, call: Call, query: EffectListQuery
     }),
     defined({ limit, cursor }),
   );
-  return { items: page.items.map(presentEffect), next: page.next };
+  return { items: presentEffects(page.items), next: page.next };
 }
 
 export async function getEffect(deps: Deps, call: Call, id: string): Promise<EffectView> {
