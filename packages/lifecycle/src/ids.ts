@@ -2,7 +2,7 @@ import { randomFillSync } from 'node:crypto';
 
 // One pool of random bytes, and their hexadecimal text, for all ids: a call to the operating system, or even a conversion, for each would
 // dominate the cost of an attempt.
-const pool = Buffer.alloc(4096);
+const pool = Buffer.alloc(16_384);
 const ZEROS = '0'.repeat(32);
 let digits = '';
 let used = 0;
@@ -45,7 +45,9 @@ export function newSpanId(): string {
 
 function nonZero(count: number): string {
   const at = take(count);
-  const id = digits.slice(at, at + count);
+  // In short pieces: a long one would be a view that keeps all the digits in memory as long as the id lives.
+  let id = '';
+  for (let from = at; from < at + count; from += 8) id += digits.slice(from, from + 8);
   return ZEROS.startsWith(id) ? nonZero(count) : id;
 }
 

@@ -28,11 +28,16 @@ const WELL: HookEnd = { kind: 'ok', warnings: [] };
  * Runs one hook of one extension with its attempts, deadline, breaker, kill switch and effects; records every attempt. The answer is no
  * promise where nothing had to be awaited.
  */
-export function callHook(session: Session, phase: Phase, active: ActiveExtension, hook: HookDeclaration): HookEnd | Promise<HookEnd> {
-  const { directory, clock } = session.deps;
-  const known = directory.atHand(active.name, active.revision, clock.monotonic());
+export function callHook(
+  session: Session,
+  phase: Phase,
+  active: ActiveExtension,
+  hook: HookDeclaration,
+  now = session.deps.clock.monotonic(),
+): HookEnd | Promise<HookEnd> {
+  const known = session.deps.directory.atHand(active.name, active.revision, now);
   if (known === null) return lookUpAndCall(session, phase, active, hook);
-  return killed(session, phase, active, known.extension) ?? callResolved(session, phase, active, hook, known.resolved);
+  return killed(session, phase, active, known.extension) ?? callResolved(session, phase, active, hook, known.resolved, now);
 }
 
 async function lookUpAndCall(session: Session, phase: Phase, active: ActiveExtension, hook: HookDeclaration): Promise<HookEnd> {
@@ -40,7 +45,7 @@ async function lookUpAndCall(session: Session, phase: Phase, active: ActiveExten
   const stopped = killed(session, phase, active, (await directory.all()).get(active.name));
   if (stopped !== null) return stopped;
   const resolved = await directory.resolve(active.name, active.revision);
-  if (resolved.kind === 'client') return callResolved(session, phase, active, hook, resolved);
+  if (resolved.kind === 'client') return callResolved(session, phase, active, hook, resolved, session.deps.clock.monotonic());
   const error = new TenonError('revision_unavailable', resolved.detail, { extension: active.name, phase });
   return skip(session, phase, active, `revision unavailable: ${resolved.detail}`, error);
 }
@@ -61,6 +66,7 @@ function callResolved(
   active: ActiveExtension,
   hook: HookDeclaration,
   resolved: Extract<Resolved, { kind: 'client' }>,
+  now: number,
 ): HookEnd | Promise<HookEnd> {
   const { deps } = session;
   const row = phaseRow(phase);
@@ -82,21 +88,21 @@ function callResolved(
     return skip(session, phase, active, 'breaker open', error);
   }
   session.entered.add(active.name);
-  return attempts(new HookTurn(session, phase, active, hook, resolved), guarded);
+  return attempts(new HookTurn(session, phase, active, hook, resolved), guarded, now);
 }
 
-async function attempts(turn: HookTurn, guarded: boolean): Promise<HookEnd> {
+async function attempts(turn: HookTurn, guarded: boolean, now: number): Promise<HookEnd> {
   const { session, active } = turn;
   const { deps } = session;
   let parentId: string | null = null;
   let begun: Begun | null = null;
   try {
     if (phaseRow(turn.phase).effects && turn.resolved.transport !== 'in_process' && active.mode !== 'shadow') {
-      session.hookBegins(active.name, turn.phase, deps.clock.monotonic());
+      session.hookBegins(active.name, turn.phase, now);
       await standForEffects(turn);
     } else {
-      begun = session.begin();
-      session.hookBegins(active.name, turn.phase, begun.mono);
+      begun = session.begin(now);
+      session.hookBegins(active.name, turn.phase, now);
     }
     for (let number = 1; ; number++) {
       begun ??= session.begin();

@@ -20,6 +20,23 @@ export type Resolved =
     }
   | { readonly kind: 'gone'; readonly detail: string };
 
+/** An in-process revision with its client, as it was found last. */
+interface Ready {
+  readonly extension: ExtensionRecord;
+  readonly revision: RevisionRecord;
+  readonly resolved: Extract<Resolved, { kind: 'client' }>;
+}
+
+/** The registry as it was read at one moment. */
+interface Picture {
+  /** Monotonic ms. */
+  readonly at: number;
+  readonly byName: Promise<ReadonlyMap<string, ExtensionRecord>>;
+  /** What `byName` came to, once it has. */
+  loaded: ReadonlyMap<string, ExtensionRecord> | null;
+  readonly ready: Map<string, Ready>;
+}
+
 /**
  * Extensions and their callable revisions, in memory: a run asks here before every hook, and must not read the database each time.
  * Changes made through this replica are seen at once (`forget`), others within a second.
@@ -29,10 +46,9 @@ export class ExtensionDirectory {
   private readonly vault: Vault;
   private readonly transports: Readonly<Partial<Record<TransportKind, Transport>>>;
   private readonly clock: Clock;
-  private extensions: { at: number; byName: Promise<ReadonlyMap<string, ExtensionRecord>>; loaded: ReadonlyMap<string, ExtensionRecord> | null } | null = null;
+  private extensions: Picture | null = null;
   private rules: { at: number; rows: Promise<readonly ActivationRow[]> } | null = null;
   private readonly clients = new Map<string, ExtensionClient>();
-  private readonly known = new WeakMap<RevisionRecord, { readonly extension: ExtensionRecord; readonly resolved: Extract<Resolved, { kind: 'client' }> }>();
 
   constructor(
     store: Pick<RegistryStore, 'listExtensions' | 'listActivations'>,
@@ -55,7 +71,7 @@ export class ExtensionDirectory {
     const now = this.clock.monotonic();
     if (this.extensions === null || now - this.extensions.at > FRESH_MS) {
       const byName = this.store.listExtensions().then((list) => new Map(list.map((extension) => [extension.name, extension])));
-      const picture: NonNullable<typeof this.extensions> = { at: now, byName, loaded: null };
+      const picture: Picture = { at: now, byName, loaded: null, ready: new Map() };
       this.extensions = picture;
       byName.then(
         (loaded) => {
@@ -74,22 +90,22 @@ export class ExtensionDirectory {
    * The extension, and its frozen revision where it is in process, as the fresh picture has them, or null: then `all` and `resolve` must be
    * awaited. A run asks before each hook, and mostly needs not wait. `now`: monotonic ms.
    */
-  atHand(name: string, frozen: string, now: number): { readonly extension: ExtensionRecord; readonly resolved: Extract<Resolved, { kind: 'client' }> } | null {
+  atHand(name: string, frozen: string, now: number): Ready | null {
     const picture = this.extensions;
     if (picture === null || picture.loaded === null || now - picture.at > FRESH_MS) return null;
+    const transport = this.transports.in_process;
+    if (transport === undefined) return null;
+    const known = picture.ready.get(name);
+    // In-process code may be replaced while the product runs, so its transport is asked each time.
+    if (known !== undefined && known.revision.revision === frozen && transport.open(known.revision, null) === known.resolved.client) return known;
     const extension = picture.loaded.get(name);
-    if (extension === undefined) return null;
-    let revision: RevisionRecord | undefined;
-    for (const each of extension.revisions) if (each.revision === frozen) revision = each;
-    if (revision === undefined || revision.transport.kind !== 'in_process') return null;
-    const client = this.transports.in_process?.open(revision, null) ?? null;
+    const revision = extension?.revisions.find((each) => each.revision === frozen);
+    if (extension === undefined || revision === undefined || revision.transport.kind !== 'in_process') return null;
+    const client = transport.open(revision, null);
     if (client === null) return null;
-    let known = this.known.get(revision);
-    if (known === undefined || known.resolved.client !== client) {
-      known = { extension, resolved: resolved(revision, client) };
-      this.known.set(revision, known);
-    }
-    return known.extension === extension ? known : { extension, resolved: known.resolved };
+    const ready = { extension, revision, resolved: resolved(revision, client) };
+    picture.ready.set(name, ready);
+    return ready;
   }
 
   activations(): Promise<readonly ActivationRow[]> {

@@ -11,10 +11,14 @@ import type { Session } from './session.ts';
 
 /** Extensions with a hook for the phase, in the phase's order: setup order is the record's, reverse is exactly that, backwards. */
 export function hooksOf(session: Session, phase: Phase): readonly { active: ActiveExtension; hook: HookDeclaration }[] {
-  const found = session.record.extensions.flatMap((active) => {
-    const hook = active.hooks.find((each) => each.phase === phase);
-    return hook === undefined ? [] : [{ active, hook }];
-  });
+  const found: { active: ActiveExtension; hook: HookDeclaration }[] = [];
+  for (const active of session.record.extensions) {
+    for (const hook of active.hooks) {
+      if (hook.phase !== phase) continue;
+      found.push({ active, hook });
+      break;
+    }
+  }
   return phaseRow(phase).order === 'reverse' ? found.reverse() : found;
 }
 
@@ -43,8 +47,10 @@ export async function runPhase(session: Session, phase: Phase): Promise<void> {
 
 /** Null: the phase goes on at once. */
 function runHook(session: Session, phase: Phase, active: ActiveExtension, hook: HookDeclaration): Promise<HookEnd> | HookEnd | null {
-  abortIfAsked(session);
-  if (isSupported(session.driver, session.capabilities, hook)) return callHook(session, phase, active, hook);
+  // One look at the clock serves everything that comes before the call.
+  const now = session.deps.clock.monotonic();
+  abortIfAsked(session, now);
+  if (isSupported(session.driver, session.capabilities, hook)) return callHook(session, phase, active, hook, now);
   const judged = judgeHook(session.driver, session.capabilities, hook);
   if (judged.state === 'refused' && active.mode === 'enforce' && setsUp(session)) throw missing(session, active, phase, judged.reason);
   recordSkip(session, phase, active, judged.reason);
@@ -89,10 +95,11 @@ export async function tell(session: Session, phase: Phase, only: ReadonlySet<str
   session.step(`phase:${phase}`, 'done');
 }
 
-export function abortIfAsked(session: Session): void {
+/** `now`, where the caller knows it: monotonic ms. */
+export function abortIfAsked(session: Session, now?: number): void {
   const cause = session.guard.aborted;
   if (cause !== null) throw new RunAborted(cause, abortError(cause, {}));
-  if (session.budgetLeft() <= 0) throw new RunAborted('budget', abortError('budget', {}));
+  if (session.budgetLeft(now) <= 0) throw new RunAborted('budget', abortError('budget', {}));
 }
 
 /** Operations that an extension can be required for; stop, delete and reconcile go on without one. */

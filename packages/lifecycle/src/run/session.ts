@@ -180,9 +180,10 @@ export class Session {
 
   // ---- attempts
 
-  begin(): Begun {
+  /** `now`, where the caller knows it: monotonic ms. */
+  begin(now?: number): Begun {
     this.seq += 1;
-    return new Begun(this.run.traceId, this.seq, this.deps.clock);
+    return new Begun(this.run.traceId, this.seq, this.deps.clock, now);
   }
 
   finish(
@@ -218,12 +219,8 @@ export class Session {
     };
     this.journal.note({ type: 'attempt', attempt: record });
     this.makers.remember(record);
-    this.deps.onSpan({
-      traceId: this.run.traceId,
-      attempt: record,
-      linkSpanId: link?.spanId ?? null,
-      ...(link === null ? {} : { linkTraceId: link.traceId }),
-    });
+    const span = { traceId: this.run.traceId, attempt: record, linkSpanId: link?.spanId ?? null };
+    this.deps.onSpan(link === null ? span : { ...span, linkTraceId: link.traceId });
     return record;
   }
 
@@ -315,9 +312,9 @@ export class Begun {
   readonly mono: number;
   private readonly traceId: string;
 
-  constructor(traceId: string, seq: number, clock: Clock) {
+  constructor(traceId: string, seq: number, clock: Clock, now = clock.monotonic()) {
     this.startedAt = clock.now();
-    this.mono = clock.monotonic();
+    this.mono = now;
     this.id = newId(this.startedAt);
     this.spanId = newSpanId();
     this.seq = seq;
