@@ -102,9 +102,9 @@ async function tell(tenon: Client, driver: string): Promise<readonly Told[]> {
   await make('platform', 'code-review');
   await make('platform', 'docs-writer');
   await make('checkout', 'price-agent');
-  await make('research', 'paper-reader', { resources: { cpuLimit: '500m', memoryLimit: '128Mi' } });
-  await make('research', 'big-simulation', { resources: { cpuLimit: '8' } });
-  await make('research', 'citation-graph', { labels: asks, resources: { cpuLimit: '500m', memoryLimit: '128Mi' } });
+  await make('research', 'paper-reader', { resources: { memoryLimit: '128Mi' } });
+  await make('research', 'big-simulation', { resources: { memoryLimit: '8Gi' } });
+  await make('research', 'citation-graph', { labels: asks, resources: { memoryLimit: '128Mi' } });
   await make('checkout', 'refund-agent', { labels: asks });
   await make('platform', ROLLED_BACK);
   await make('platform', OWED);
