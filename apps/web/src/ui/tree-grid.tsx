@@ -2,7 +2,7 @@
 // biome-ignore-all lint/a11y/useFocusableInteractive: focus lives on the row: one tab stop, arrow keys between rows
 'use client';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type KeyboardEvent, type ReactNode, useCallback, useEffect, useRef } from 'react';
+import { type KeyboardEvent, memo, type ReactNode, useCallback, useEffect, useRef } from 'react';
 import { cx } from './cx.ts';
 
 /** A row of a tree that is laid out flat: folded rows are not in the list. */
@@ -46,7 +46,7 @@ export function TreeGrid<T extends TreeRow>(props: TreeGridProps<T>) {
     count: rows.length,
     getScrollElement: () => box.current,
     estimateSize: () => rowHeight,
-    overscan: 10,
+    overscan: 6,
     getItemKey: (index) => rows[index]?.id ?? index,
     rangeExtractor: (range) => {
       const visible: number[] = [];
@@ -152,7 +152,7 @@ export function TreeGrid<T extends TreeRow>(props: TreeGridProps<T>) {
                 )}
                 style={{ height: rowHeight, transform: `translateY(${item.start}px)` }}
               >
-                {cells(row)}
+                <Cells row={row} draw={cells} />
               </div>
             );
           })}
@@ -161,3 +161,8 @@ export function TreeGrid<T extends TreeRow>(props: TreeGridProps<T>) {
     </div>
   );
 }
+
+/** The inside of a row is drawn once, and not again for every step of a scroll. */
+const Cells = memo(function Cells<T extends TreeRow>({ row, draw }: { readonly row: T; readonly draw: (row: T) => ReactNode }) {
+  return draw(row);
+}) as <T extends TreeRow>(props: { readonly row: T; readonly draw: (row: T) => ReactNode }) => ReactNode;

@@ -29,7 +29,6 @@ function barClass(node: TraceNode): string {
 interface LaneProps {
   readonly node: TraceNode;
   readonly span: Span;
-  readonly ticks: readonly number[];
   readonly critical: boolean;
   /** Effects that the attempt made: their marks on the bar, milliseconds from the start of the run. */
   readonly marks: readonly number[];
@@ -38,26 +37,18 @@ interface LaneProps {
 }
 
 /** The row's part of the waterfall. */
-export function Lane({ node, span, ticks, critical, marks, note }: LaneProps) {
+export function Lane({ node, span, critical, marks, note }: LaneProps) {
   const place = placeIn(span, node.start, node.end);
   const skipped = node.attempt?.outcome === 'skipped';
   const label = skipped ? (node.attempt?.reason ?? 'skipped') : formatDuration(node.end - node.start);
   // The label stands where there is room: behind the bar, or before it near the right edge.
   const before = place.left + place.width > 0.72;
   return (
-    <div className="relative h-full overflow-hidden border-l border-hairline">
+    <div className="relative h-full overflow-hidden border-l border-hairline md:[background:var(--ticks)]">
       <span className="sr-only">
         starts at {formatDuration(node.start)}, takes {formatDuration(node.end - node.start)}
         {critical ? ', on the critical path' : ''}
       </span>
-      {ticks.map((tick) => (
-        <i
-          key={tick}
-          aria-hidden
-          className="absolute inset-y-0 w-px bg-hairline max-md:hidden"
-          style={{ left: percent((tick - span.from) / (span.to - span.from)) }}
-        />
-      ))}
       {place.off === null ? (
         <>
           <span

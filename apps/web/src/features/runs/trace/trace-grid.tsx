@@ -2,7 +2,7 @@
 // biome-ignore-all lint/a11y/useFocusableInteractive: focus lives on the row: one tab stop, arrow keys between rows
 'use client';
 import { ChevronRight, Layers, Link2, Undo2 } from 'lucide-react';
-import { useMemo } from 'react';
+import { type CSSProperties, useMemo } from 'react';
 import { Place } from '../../../ui/author.tsx';
 import { cx } from '../../../ui/cx.ts';
 import { NARROW, useMedia } from '../../../ui/media.ts';
@@ -36,70 +36,75 @@ export function TraceGrid({ trace, rows, span, origin, effects, critical, select
   const ticks = useMemo(() => ticksOf(span), [span]);
   // The selected row and what it made or released light up together.
   const paired = useMemo(() => pairsOf(trace, selected), [trace, selected]);
+  // The lines of the axis are one background for all rows, not elements in each.
+  const lines = ticks
+    .map((tick) => `linear-gradient(var(--color-hairline) 0 0) ${((tick - span.from) / (span.to - span.from)) * 100}% 0 / 1px 100% no-repeat`)
+    .join(', ');
   return (
-    <TreeGrid
-      label="Phases, extensions and attempts"
-      rows={rows}
-      columns={3}
-      rowHeight={narrow ? 34 : 26}
-      active={selected}
-      selected={selected}
-      onActive={onSelect}
-      onToggle={onToggle}
-      className="flex-1 max-md:max-h-[70dvh]"
-      onOpen={(row) => {
-        if (row.expanded !== undefined && row.node.attempt === null) onToggle(row.id, !row.expanded);
-      }}
-      rowClass={(row) =>
-        cx(
-          paired.has(row.id) && row.id !== selected && 'bg-undo-soft shadow-[inset_3px_0_0_var(--color-undo-fill)]',
-          row.node.kind === 'section' && 'border-y border-hairline bg-sunken',
-        )
-      }
-      head={
-        <div className={cx(tracks, 'h-6.5 items-center text-sm font-medium text-ink3')}>
-          <div role="columnheader" className="pl-4 md:pl-6">
-            Phase, extension, attempt
-          </div>
-          <div role="columnheader">Outcome</div>
-          <div role="columnheader" className="relative h-full border-l border-hairline max-md:hidden">
-            <span className="sr-only">Time from start</span>
-            {ticks.map((tick) => (
-              <span
-                key={tick}
-                aria-hidden
-                className="absolute top-1 pl-1.25 text-xs font-normal whitespace-nowrap"
-                style={{ left: `${((tick - span.from) / (span.to - span.from)) * 100}%` }}
-              >
-                {tickText(tick)}
-              </span>
-            ))}
-          </div>
-        </div>
-      }
-      cells={({ node, level, expanded }) =>
-        node.kind === 'section' ? (
-          <Section trace={trace} />
-        ) : (
-          <div className={cx(tracks, 'h-full items-stretch')}>
-            <Name node={node} level={level} expanded={expanded} placeOf={placeOf} />
-            <div role="gridcell" className="flex min-w-0 items-center gap-2 overflow-hidden pr-2">
-              <Outcome node={node} />
+    <div className="contents" style={{ '--ticks': lines === '' ? 'none' : lines } as CSSProperties}>
+      <TreeGrid
+        label="Phases, extensions and attempts"
+        rows={rows}
+        columns={3}
+        rowHeight={narrow ? 34 : 26}
+        active={selected}
+        selected={selected}
+        onActive={onSelect}
+        onToggle={onToggle}
+        className="flex-1 max-md:max-h-[70dvh]"
+        onOpen={(row) => {
+          if (row.expanded !== undefined && row.node.attempt === null) onToggle(row.id, !row.expanded);
+        }}
+        rowClass={(row) =>
+          cx(
+            paired.has(row.id) && row.id !== selected && 'bg-undo-soft shadow-[inset_3px_0_0_var(--color-undo-fill)]',
+            row.node.kind === 'section' && 'border-y border-hairline bg-sunken',
+          )
+        }
+        head={
+          <div className={cx(tracks, 'h-6.5 items-center text-sm font-medium text-ink3')}>
+            <div role="columnheader" className="pl-4 md:pl-6">
+              Phase, extension, attempt
             </div>
-            <div role="gridcell" className="min-w-0 max-md:col-span-2 max-md:mx-3 max-md:h-2">
-              <Lane
-                node={node}
-                span={span}
-                ticks={ticks}
-                critical={critical?.ids.has(node.id) ?? false}
-                marks={marksOf(node, effects, origin)}
-                note={madeBy(node, trace, onGoTo)}
-              />
+            <div role="columnheader">Outcome</div>
+            <div role="columnheader" className="relative h-full border-l border-hairline max-md:hidden">
+              <span className="sr-only">Time from start</span>
+              {ticks.map((tick) => (
+                <span
+                  key={tick}
+                  aria-hidden
+                  className="absolute top-1 pl-1.25 text-xs font-normal whitespace-nowrap"
+                  style={{ left: `${((tick - span.from) / (span.to - span.from)) * 100}%` }}
+                >
+                  {tickText(tick)}
+                </span>
+              ))}
             </div>
           </div>
-        )
-      }
-    />
+        }
+        cells={({ node, level, expanded }) =>
+          node.kind === 'section' ? (
+            <Section trace={trace} />
+          ) : (
+            <div className={cx(tracks, 'h-full items-stretch')}>
+              <Name node={node} level={level} expanded={expanded} placeOf={placeOf} />
+              <div role="gridcell" className="flex min-w-0 items-center gap-2 overflow-hidden pr-2">
+                <Outcome node={node} />
+              </div>
+              <div role="gridcell" className="min-w-0 max-md:col-span-2 max-md:mx-3 max-md:h-2">
+                <Lane
+                  node={node}
+                  span={span}
+                  critical={critical?.ids.has(node.id) ?? false}
+                  marks={marksOf(node, effects, origin)}
+                  note={madeBy(node, trace, onGoTo)}
+                />
+              </div>
+            </div>
+          )
+        }
+      />
+    </div>
   );
 }
 
