@@ -25,7 +25,7 @@ export async function act<T>(deps: Deps, call: Call, deed: Deed<T>, work: () => 
     result = await work();
   } catch (thrown) {
     const error = toTenonError(thrown);
-    if (error.httpStatus < 500) await refused(deps, call, deed, error);
+    if (isRefusal(error)) await refused(deps, call, deed, error);
     throw error;
   }
   const runIds = deed.runs?.(result).map((run) => run.id) ?? [];
@@ -50,6 +50,9 @@ export async function allow(
     throw error;
   }
 }
+
+/** Whether it was refused, rather than that Tenon or its database failed: a kill switch and an open breaker refuse with 503 too. */
+const isRefusal = ({ code }: TenonError): boolean => code !== 'internal' && code !== 'store_unavailable';
 
 type Written = Pick<Deed<never>, 'action' | 'object' | 'target' | 'before'>;
 

@@ -111,6 +111,10 @@ describe('an operator’s work over REST', () => {
       code: 'killed',
       extension: 'slots',
     });
+    // What the kill switch refuses is a refusal like any other, whatever its status.
+    expect((await auditOf('sandbox.create')).filter(({ outcome }) => outcome === 'refused')).toMatchObject([
+      { object: { kind: 'sandbox', name: 'stopped' }, reason: expect.stringContaining('killed') },
+    ]);
     const limited = await api.token({ name: 'lea', role: 'operator', workspaces: ['team-a'] });
     expect((await api.ask('PUT /extensions/slots/kill-switch', { as: limited, body: { on: false, reason: 'x' } })).data).toMatchObject({ code: 'forbidden' });
     await api.ask('PUT /extensions/slots/kill-switch', { body: { on: false, reason: 'mended' } });
