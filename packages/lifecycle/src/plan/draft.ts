@@ -85,7 +85,7 @@ class Membrane {
   readonly limits: JsonLimits;
   /** Copies of what the hook assigned: they are ours to edit, though they are no drafts. */
   readonly adopted = new WeakSet<object>();
-  readonly #proxies = new WeakMap<object, object>();
+  readonly #proxies = new Map<object, object>();
   #open = true;
 
   constructor(writable: boolean, limits: JsonLimits) {

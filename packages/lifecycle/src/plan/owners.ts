@@ -19,7 +19,8 @@ export interface Override {
 interface Node {
   readonly edition: object;
   owner: Author | null;
-  readonly children: Map<string, Node>;
+  /** Made with the first child: most nodes are leaves. */
+  children: Map<string, Node> | null;
 }
 
 /**
@@ -28,7 +29,7 @@ interface Node {
  */
 export class Owners {
   #edition: object = {};
-  #root: Node = { edition: this.#edition, owner: null, children: new Map() };
+  #root: Node = { edition: this.#edition, owner: null, children: null };
 
   /** The owners after these revisions, as they were recorded. */
   static replay(revisions: readonly PlanRevision[]): Owners {
@@ -64,7 +65,8 @@ export class Owners {
     paths: readonly (readonly string[])[] = changes.map((change) => parsePointer(change.path)),
   ): readonly (string | null)[] {
     const overrode = paths.map((path) => this.#contest(path, author, overrides));
-    for (const path of paths) this.#take(path, author);
+    const owner: Author = { extension: author.extension, revision: author.revision, phase: author.phase };
+    for (const path of paths) this.#take(path, owner);
     return overrode;
   }
 
@@ -92,7 +94,7 @@ export class Owners {
     let owner = node.owner;
     let depth = 0;
     for (const [i, segment] of path.entries()) {
-      node = node.children.get(segment);
+      node = node.children?.get(segment);
       if (node === undefined) break;
       if (node.owner !== null) {
         owner = node.owner;
@@ -102,26 +104,29 @@ export class Owners {
     return { owner, path: path.slice(0, depth), below: node === undefined ? [] : ownersBelow(node, path) };
   }
 
-  #take(path: readonly string[], author: Author): void {
+  #take(path: readonly string[], owner: Author): void {
     this.#root = this.#mine(this.#root);
     let node = this.#root;
     for (const segment of path) {
-      const child = node.children.get(segment);
-      const mine: Node = child === undefined ? { edition: this.#edition, owner: null, children: new Map() } : this.#mine(child);
+      node.children ??= new Map();
+      const child: Node | undefined = node.children.get(segment);
+      const mine: Node = child === undefined ? { edition: this.#edition, owner: null, children: null } : this.#mine(child);
       node.children.set(segment, mine);
       node = mine;
     }
-    node.owner = { extension: author.extension, revision: author.revision, phase: author.phase };
-    node.children.clear();
+    node.owner = owner;
+    node.children = null;
   }
 
   #mine(node: Node): Node {
-    return node.edition === this.#edition ? node : { edition: this.#edition, owner: node.owner, children: new Map(node.children) };
+    return node.edition === this.#edition
+      ? node
+      : { edition: this.#edition, owner: node.owner, children: node.children === null ? null : new Map(node.children) };
   }
 }
 
 function* ownersBelow(node: Node, path: readonly string[]): Generator<{ owner: Author; owned: readonly string[] }> {
-  for (const [segment, child] of node.children) {
+  for (const [segment, child] of node.children ?? []) {
     const owned = [...path, segment];
     if (child.owner !== null) yield { owner: child.owner, owned };
     yield* ownersBelow(child, owned);
