@@ -109,7 +109,7 @@ async function attempts(turn: HookTurn, guarded: boolean, now: number): Promise<
       const state = session.states.get(active.name) ?? (beginsWithNothing(session) ? NO_STATE : await stateOf(session, active.name));
       // Its release then links to the attempt that may have made it.
       if (turn.wild !== null && number === 1) session.ledger.change(turn.wild.id, { attemptId: begun.id });
-      const deadlineMs = Math.max(1, Math.min(turn.hook.deadlineMs, session.budgetLeft(begun.mono)));
+      const deadlineMs = Math.max(1, Math.floor(Math.min(turn.hook.deadlineMs, session.budgetLeft(begun.mono))));
       const attempt = new HookAttempt(turn, begun, number, parentId, deadlineMs, state.value);
       const result = await attempt.call();
       attempt.settle();
