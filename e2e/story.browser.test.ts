@@ -25,13 +25,13 @@ describe.runIf(browserAnswers)(`the story in the dashboard, on ${driver}`, () =>
     'goes from an empty database to the failing run, by keyboard',
     async () => {
       const { page } = visit;
-      await test('sign in', async () => {
+      await visit.step('sign in', async () => {
         await page.goto('/');
         await visit.signIn(stage.product.token);
         await page.getByRole('heading', { level: 1 }).waitFor();
       });
 
-      await test('look at the extensions', async () => {
+      await visit.step('look at the extensions', async () => {
         await visit.jump('Extensions');
         await page.getByRole('heading', { level: 1, name: 'Extensions' }).waitFor();
         const attribution = page.getByRole('table', { name: 'Extensions' }).getByRole('link', { name: 'attribution' });
@@ -41,14 +41,14 @@ describe.runIf(browserAnswers)(`the story in the dashboard, on ${driver}`, () =>
         await page.getByText('No extension is activated').waitFor();
       });
 
-      await test('activate one: preview, reason, confirm', async () => {
+      await visit.step('activate one: preview, reason, confirm', async () => {
         await visit.tabTo(page.getByRole('main').getByRole('link', { name: 'Activate', exact: true }));
         await visit.press('Enter');
         await activate(visit, { order: '100', reason: 'Finance bills by workspace' });
         await effectiveOrder(visit, ['attribution 1.0.0']);
       });
 
-      await test('dry run of a sandbox, its plan by author', async () => {
+      await visit.step('dry run of a sandbox, its plan by author', async () => {
         await visit.jump('Create a sandbox');
         await page.getByRole('heading', { level: 1, name: 'Create a sandbox' }).waitFor();
         await describeSandbox(visit, driver, 'code-review');
@@ -58,11 +58,11 @@ describe.runIf(browserAnswers)(`the story in the dashboard, on ${driver}`, () =>
         await dryRun.getByText('Would be created').waitFor();
         const changes = dryRun.getByRole('region', { name: 'Changes in order' });
         await changes.getByRole('heading', { name: 'attribution' }).waitFor();
-        await changes.getByText('attribution/workspace').first().waitFor();
+        await changes.getByText('/labels/attribution~1workspace').first().waitFor();
         expect((await stage.product.api.get(listOf(SandboxView), 'GET /sandboxes')).items, 'a dry run makes nothing').toEqual([]);
       });
 
-      await test('create it', async () => {
+      await visit.step('create it', async () => {
         await visit.tabTo(page.getByRole('button', { name: 'Create sandbox' }));
         await visit.press('Enter');
         await page.waitForURL(/\/runs\//);
@@ -70,7 +70,7 @@ describe.runIf(browserAnswers)(`the story in the dashboard, on ${driver}`, () =>
         await page.getByRole('main').getByText('Succeeded', { exact: true }).waitFor();
       });
 
-      await test('read who changed what in its plan', async () => {
+      await visit.step('read who changed what in its plan', async () => {
         await visit.tabTo(page.getByRole('main').getByRole('link', { name: 'Plan', exact: true }));
         await visit.press('Enter');
         await page.getByRole('heading', { level: 1, name: 'code-review' }).waitFor();
@@ -91,7 +91,7 @@ describe.runIf(browserAnswers)(`the story in the dashboard, on ${driver}`, () =>
         await visit.focused(label);
       });
 
-      await test('read its runs', async () => {
+      await visit.step('read its runs', async () => {
         await visit.tabTo(page.getByRole('navigation', { name: 'Parts of the sandbox' }).getByRole('link', { name: 'Runs' }), 'Shift+Tab');
         await visit.press('Enter');
         const runs = page.getByRole('grid', { name: 'Runs of code-review' });
@@ -100,7 +100,7 @@ describe.runIf(browserAnswers)(`the story in the dashboard, on ${driver}`, () =>
         await page.getByRole('heading', { level: 1, name: 'Create code-review' }).waitFor();
       });
 
-      await test('activate one that fails after it allocated', async () => {
+      await visit.step('activate one that fails after it allocated', async () => {
         await visit.jump('New activation');
         await page.getByRole('dialog').waitFor();
         await visit.choose(page.getByLabel('Extension', { exact: true }), 'seat-pool');
@@ -108,7 +108,7 @@ describe.runIf(browserAnswers)(`the story in the dashboard, on ${driver}`, () =>
         await effectiveOrder(visit, ['attribution 1.0.0', 'seat-pool 1.2.0']);
       });
 
-      await test('create again, and land on the failure', async () => {
+      await visit.step('create again, and land on the failure', async () => {
         await visit.jump('Create a sandbox');
         await describeSandbox(visit, driver, 'refund-agent');
         await visit.tabTo(page.getByRole('button', { name: 'Create sandbox' }));
@@ -118,11 +118,11 @@ describe.runIf(browserAnswers)(`the story in the dashboard, on ${driver}`, () =>
         await page.getByRole('main').getByText('Failed', { exact: true }).first().waitFor();
       });
 
-      await test('read the failing run', async () => {
+      await visit.step('read the failing run', async () => {
         const trace = page.getByRole('treegrid', { name: 'Phases, extensions and attempts' });
         const landed = trace.locator('[role="row"][aria-selected="true"]');
         await visit.focused(landed);
-        expect(await landed.innerText()).toMatch(/seat-pool[\s\S]*failed/);
+        expect(await landed.textContent()).toMatch(/seat-pool[\s\S]*failed/);
         const failed = await stage.product.api.get(listOf(RunSummaryView), 'GET /runs?status=failed');
         const run = await stage.product.api.run(failed.items[0]?.id ?? '');
         expect(new URL(page.url()).searchParams.get('attempt'), 'the page lands on the attempt that failed the run').toBe(run.firstError?.attemptId);
@@ -142,7 +142,7 @@ describe.runIf(browserAnswers)(`the story in the dashboard, on ${driver}`, () =>
         await trace.getByText('made by the driver').first().waitFor();
       });
 
-      await test('next and previous failure', async () => {
+      await visit.step('next and previous failure', async () => {
         const trace = page.getByRole('treegrid', { name: 'Phases, extensions and attempts' });
         const selected = trace.locator('[role="row"][aria-selected="true"]');
         const panel = page.getByRole('complementary', { name: 'Attempt' });
@@ -156,10 +156,10 @@ describe.runIf(browserAnswers)(`the story in the dashboard, on ${driver}`, () =>
         await visit.focused(selected);
       });
 
-      await test('from a release to its maker, and what an extension changed', async () => {
+      await visit.step('from a release to its maker, and what an extension changed', async () => {
         const trace = page.getByRole('treegrid', { name: 'Phases, extensions and attempts' });
         const panel = page.getByRole('complementary', { name: 'Attempt' });
-        await visit.arrowTo(trace.getByRole('row', { name: 'made by seat-pool' }));
+        await visit.arrowTo(trace.getByRole('row', { name: 'made by seat-pool, before_create' }));
         await panel.getByRole('heading', { name: 'Releases' }).waitFor();
         await visit.tabTo(panel.getByRole('button', { name: 'seat-pool in before_create' }));
         await visit.press('Enter');
@@ -169,7 +169,7 @@ describe.runIf(browserAnswers)(`the story in the dashboard, on ${driver}`, () =>
         await visit.tabTo(trace.locator('[role="row"][tabindex="0"]'), 'Shift+Tab');
         await visit.arrowTo(trace.getByRole('row', { name: 'attribution' }).first(), 'ArrowUp');
         await panel.getByRole('heading', { name: 'Plan change' }).waitFor();
-        await panel.getByText('attribution/workspace').first().waitFor();
+        await panel.getByText('/labels/attribution~1workspace').first().waitFor();
       });
 
       expect(stage.seatPool.held(), 'what was allocated is given back').toEqual([]);
@@ -200,15 +200,6 @@ describe.runIf(browserAnswers)(`the story in the dashboard, on ${driver}`, () =>
     JOURNEY_MS,
   );
 });
-
-/** Names the step in what goes wrong within it. */
-async function test(step: string, walk: () => Promise<void>): Promise<void> {
-  try {
-    await walk();
-  } catch (error) {
-    throw new Error(`at the step "${step}"`, { cause: error });
-  }
-}
 
 /** From the open form of a new activation to its row in the table. */
 async function activate(visit: Visit, { order, reason }: { order: string; reason: string }): Promise<void> {

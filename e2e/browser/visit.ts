@@ -48,7 +48,20 @@ export class Visit {
     await this.focused(field);
     await this.page.keyboard.insertText(token);
     await this.page.keyboard.press('Enter');
-    await this.page.getByRole('navigation', { name: 'Main' }).waitFor({ state: 'attached' });
+    await this.page.getByRole('navigation', { name: 'Breadcrumb' }).waitFor();
+  }
+
+  /** One step of a journey: what goes wrong in it is told with the step and what the page shows. */
+  async step(name: string, walk: () => Promise<void>): Promise<void> {
+    try {
+      await walk();
+    } catch (error) {
+      // biome-ignore lint/performance/useDomNodeTextContent: as a person sees it, and without the scripts of the page
+      const shown = await this.page.locator('body').innerText();
+      throw new Error(`at the step "${name}", at ${this.page.url()}, the focus at ${await this.focusAt()}; shown is:\n${shown.slice(0, 6000)}`, {
+        cause: error,
+      });
+    }
   }
 
   /** A page that has all its data: nothing is loading any more. */
@@ -138,7 +151,11 @@ export class Visit {
 
   /** What axe finds against WCAG 2.2 A and AA on what is shown now. */
   async accessibilityFaults(): Promise<string[]> {
-    const { violations } = await new AxeBuilder({ page: this.page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']).analyze();
+    const { violations } = await new AxeBuilder({ page: this.page })
+      .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
+      // What takes the focus only to hand it on at once, at the edges of what floats.
+      .exclude('[data-base-ui-focus-guard]')
+      .analyze();
     return violations.flatMap(({ id, help, nodes }) => nodes.map((node) => `${id}: ${help}\n  ${node.html.slice(0, 300)}\n  ${node.failureSummary ?? ''}`));
   }
 
@@ -174,7 +191,13 @@ export class Visit {
   }
 }
 
-/** The browser writes every refused answer to its console: that somebody is not signed in yet, or lost a race, is no error of the page. */
+/**
+ * The browser writes every refused answer to its console: that somebody is not signed in yet, or lost a race, is no error of the page.
+ * Nor is it one that a container's network came or went on this machine, at which the browser drops what it was asking: the page asks again.
+ */
 function expected(text: string): boolean {
-  return /^Failed to load resource: the server responded with a status of (401|403|404|409|412|422|502)\b/.test(text);
+  return (
+    /^Failed to load resource: the server responded with a status of (401|403|404|409|412|422|502)\b/.test(text) ||
+    text === 'Failed to load resource: net::ERR_NETWORK_CHANGED'
+  );
 }

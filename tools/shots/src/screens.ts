@@ -8,8 +8,6 @@ export interface Screen {
   readonly path: string;
   /** What has to be on it before it is worth a picture. */
   readonly shows: string;
-  /** Keys that are pressed first. */
-  readonly keys?: readonly string[];
 }
 
 /** The sandboxes of the demo that the pictures are of. */
@@ -39,7 +37,6 @@ export async function screensOf(context: BrowserContext): Promise<readonly Scree
     { name: 'drivers', path: '/drivers', shows: 'attribution' },
     { name: 'effects', path: '/effects', shows: 'licence' },
     { name: 'audit', path: '/audit', shows: 'activation' },
-    { name: 'keys', path: '/runs', shows: 'Next', keys: ['?'] },
   ];
 }
 

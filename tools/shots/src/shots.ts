@@ -71,7 +71,7 @@ async function signIn(context: BrowserContext): Promise<void> {
   if (!answer.ok()) throw new Error(`signing in at ${values.url} was refused: ${answer.status()} ${await answer.text()}`);
 }
 
-async function photograph(context: BrowserContext, { path, shows, keys = [] }: Screen, file: string): Promise<void> {
+async function photograph(context: BrowserContext, { path, shows }: Screen, file: string): Promise<void> {
   const page = await context.newPage();
   await page.goto(path);
   await page.waitForFunction(
@@ -80,7 +80,6 @@ async function photograph(context: BrowserContext, { path, shows, keys = [] }: S
       document.querySelector('main')?.textContent.toLowerCase().includes(text.toLowerCase()),
     shows,
   );
-  for (const key of keys) await page.keyboard.press(key);
   await page.evaluate(() => document.fonts.ready);
   await page.screenshot({ path: file, caret: 'hide', animations: 'disabled' });
   await page.close();
