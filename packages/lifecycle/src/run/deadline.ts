@@ -104,13 +104,15 @@ export class CallGuard {
     this.timer.close();
   }
 
-  /** `begunAt`, where the caller knows it, spares a look at the clock: monotonic ms. */
-  run<T>(deadlineMs: number, call: (signal: () => AbortSignal) => Promise<T>, begunAt?: number): Promise<GuardedResult<T>> {
-    const guarded = this.guard<T>(deadlineMs, begunAt);
+  run<T>(deadlineMs: number, call: (signal: () => AbortSignal) => Promise<T>): Promise<GuardedResult<T>> {
+    const guarded = this.guard<T>(deadlineMs);
     return guarded.follow({ make: () => call(() => guarded.signal()) });
   }
 
-  /** Opens the guard of one call, which the caller then makes through `follow`: what `run` does, without a function for each step. */
+  /**
+   * Opens the guard of one call, which the caller then makes through `follow`: what `run` does, without a function for each step.
+   * `begunAt`, where the caller knows it, spares a look at the clock: monotonic ms.
+   */
   guard<T>(deadlineMs: number, begunAt?: number): GuardedCall<T> {
     const guarded = new GuardedCall<T>(this, this.cause);
     if (this.cause === null) {
