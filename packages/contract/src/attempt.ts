@@ -23,7 +23,10 @@ export const AttemptView = z.object({
   outcome: z.enum(OUTCOMES),
   reason: z.string().nullable(),
   message: z.string().nullable(),
-  error: z.object({ code: ErrorCodeName, message: z.string(), hookCode: z.string().optional() }).nullable(),
+  /** `path` is in the plan; `conflictsWith` the other extension of a conflict. */
+  error: z
+    .object({ code: ErrorCodeName, message: z.string(), hookCode: z.string().optional(), path: z.string().optional(), conflictsWith: z.string().optional() })
+    .nullable(),
   startedAt: Time,
   durationMs: Millis,
   changes: z.array(ChangeView),

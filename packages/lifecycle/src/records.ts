@@ -263,7 +263,14 @@ export interface AttemptRecord {
   /** Why it was skipped, shadowed or aborted. */
   readonly reason: string | null;
   readonly message: string | null;
-  readonly error: { readonly code: ErrorCode; readonly message: string; readonly hookCode?: string } | null;
+  /** `path` is in the plan; `conflictsWith` the other extension of a conflict. */
+  readonly error: {
+    readonly code: ErrorCode;
+    readonly message: string;
+    readonly hookCode?: string;
+    readonly path?: string;
+    readonly conflictsWith?: string;
+  } | null;
   readonly startedAt: number;
   readonly durationMs: number;
   readonly changes: readonly AuthoredChange[];

@@ -66,7 +66,7 @@ export function presentAttempt(attempt: AttemptRecord, withChanges = true): Atte
     outcome: attempt.outcome,
     reason: attempt.reason,
     message: attempt.message,
-    error: error === null ? null : { code: error.code, message: error.message, ...(error.hookCode === undefined ? {} : { hookCode: error.hookCode }) },
+    error: error === null ? null : presentAttemptError(error),
     startedAt: iso(attempt.startedAt),
     durationMs: Math.max(0, Math.round(attempt.durationMs)),
     changes: withChanges ? attempt.changes.map(presentChange) : [],
@@ -77,6 +77,16 @@ export function presentAttempt(attempt: AttemptRecord, withChanges = true): Atte
     logs: attempt.logs.map((line) => ({ at: iso(line.at), level: line.level, message: line.message })),
     compensates: attempt.compensates,
     spanId: attempt.spanId,
+  };
+}
+
+function presentAttemptError(error: NonNullable<AttemptRecord['error']>): NonNullable<AttemptView['error']> {
+  return {
+    code: error.code,
+    message: error.message,
+    ...(error.hookCode === undefined ? {} : { hookCode: error.hookCode }),
+    ...(error.path === undefined ? {} : { path: error.path }),
+    ...(error.conflictsWith === undefined ? {} : { conflictsWith: error.conflictsWith }),
   };
 }
 

@@ -440,5 +440,12 @@ export function abortError(cause: AbortCause, place: { extension?: string; phase
 }
 
 export function errorOf(error: TenonError): AttemptRecord['error'] {
-  return { code: error.code, message: storable(messageOf(error)), ...(error.context.hookCode === undefined ? {} : { hookCode: error.context.hookCode }) };
+  const { hookCode, path, conflictsWith } = error.context;
+  return {
+    code: error.code,
+    message: storable(messageOf(error)),
+    ...(hookCode === undefined ? {} : { hookCode }),
+    ...(path === undefined ? {} : { path }),
+    ...(conflictsWith === undefined ? {} : { conflictsWith }),
+  };
 }

@@ -59,6 +59,10 @@ describe('activation, frozen at create', () => {
     const second = await bench.activate('b-second');
     const { run } = await bench.create();
     expect(run.firstError).toMatchObject({ code: 'field_conflict', extension: 'b-second', conflictsWith: 'a-first', path: '/labels/team' });
+    expect((await bench.attempts(run.id)).find((attempt) => attempt.outcome === 'failed')?.error).toMatchObject({
+      path: '/labels/team',
+      conflictsWith: 'a-first',
+    });
     await bench.engine.updateActivation(second, { overrides: [{ extension: 'a-first', path: '/labels' }], reason: 'granted' }, 1, OPERATOR);
     const granted = await bench.create();
     expect(granted.run.status).toBe('succeeded');
