@@ -60,7 +60,7 @@ export function Meta({ items }: { readonly items: readonly ReactNode[] }) {
         <li
           // biome-ignore lint/suspicious/noArrayIndexKey: the facts of one line are positional and never reordered
           key={index}
-          className="relative inline-flex items-center gap-1 pl-3.5 before:absolute before:left-1.5 before:size-[3px] before:rounded-full before:bg-edge"
+          className="relative inline-flex items-center gap-1 pl-3.5 max-lg:has-[>[data-wide-only]]:hidden before:absolute before:left-1.5 before:size-[3px] before:rounded-full before:bg-edge"
         >
           {item}
         </li>

@@ -53,7 +53,7 @@ export function RunHead({ run, address, blockedBy, extensions }: HeadProps) {
               ),
               plural(extensions, 'extension'),
               `by ${run.actor}`,
-              <span key="i" className="max-lg:hidden">
+              <span key="i" data-wide-only className="max-lg:hidden">
                 trace <code>{run.traceId}</code>
               </span>,
             ]}

@@ -89,7 +89,8 @@ const columns: readonly Column<RunSummaryView>[] = [
 /** Within a panel there is room for less. */
 const fewer = columns
   .filter(({ id }) => id !== 'attempts' && id !== 'actor')
-  .map((column) => (column.id === 'error' ? { ...column, width: 'minmax(9rem,2fr)' } : column));
+  // Fractions near each other: an unequal pair asks for more than the panel has before anything is clipped.
+  .map((column) => ({ ...column, width: { run: 'minmax(11rem,1fr)', error: 'minmax(9rem,1.2fr)' }[column.id] ?? column.width }));
 
 /** Runs, newest first; the rows do not move while they are read. */
 export function RunsTable({

@@ -41,8 +41,9 @@ export function Lane({ node, span, critical, marks, note }: LaneProps) {
   const place = placeIn(span, node.start, node.end);
   const skipped = node.attempt?.outcome === 'skipped';
   const label = skipped ? (node.attempt?.reason ?? 'skipped') : formatDuration(node.end - node.start);
-  // The label stands where there is room: behind the bar, or before it near the right edge.
-  const before = place.left + place.width > 0.72;
+  // The label stands where there is room: behind the bar, or before it near the right edge; a long one on the side that has more.
+  const behind = 1 - place.left - place.width;
+  const before = note ? place.left > behind : behind < 0.28;
   return (
     <div className="relative h-full overflow-hidden border-l border-hairline md:[background:var(--ticks)]">
       <span className="sr-only">
