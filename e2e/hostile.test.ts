@@ -112,8 +112,8 @@ beforeAll(async () => {
       revision: '1.0.0',
       activation: { mode: 'global' },
       hooks: [
-        { phase: 'prepare_plan', points: ['process.env', 'process.labels', 'process.files'], deadlineMs: 1_500 },
-        { phase: 'before_create', deadlineMs: 1_500 },
+        { phase: 'prepare_plan', points: ['process.env', 'process.labels', 'process.files'], deadlineMs: 3_000 },
+        { phase: 'before_create', deadlineMs: 3_000 },
       ],
       effects: ['slot'],
     },
