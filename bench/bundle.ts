@@ -20,7 +20,8 @@ const installedStaysOutside: Plugin = {
  * its name at run time, each time it is made, and that costs more than much of what is measured here. Answers the file to run.
  */
 export async function bundleGoals(): Promise<string> {
-  const outdir = fileURLToPath(new URL('./dist/', import.meta.url));
+  // A directory for each run: two benches at once must not take each other's programs away.
+  const outdir = fileURLToPath(new URL(`./dist/${process.pid}/`, import.meta.url));
   await rm(outdir, { recursive: true, force: true });
   await build({
     entryPoints: ['./one-goal.ts', './bare-server.ts'].map((source) => fileURLToPath(new URL(source, import.meta.url))),

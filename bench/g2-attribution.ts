@@ -4,7 +4,7 @@ import { attribute, EXTENSIONS, edit, LARGE_BYTES, planOf, SMALL_BYTES } from '.
 import { compare, cpuPerSyncCall } from './rounds.ts';
 
 const SIZES: readonly { goal: Goal; what: string; bytes: number; calls: { ours: number; peer: number } }[] = [
-  { goal: { name: 'G2a', bound: '>=', limit: 5 }, what: '10 KB', bytes: SMALL_BYTES, calls: { ours: 200, peer: 50 } },
+  { goal: { name: 'G2a', bound: '>=', limit: 5 }, what: '10 KB', bytes: SMALL_BYTES, calls: { ours: 400, peer: 80 } },
   { goal: { name: 'G2b', bound: '>=', limit: 200 }, what: '1 MB', bytes: LARGE_BYTES, calls: { ours: 200, peer: 1 } },
 ];
 

@@ -16,8 +16,8 @@ const REQUESTS = 600;
 
 /** `GET /api/v1/sandboxes/{id}` with a bearer token, requests per second over node:http that does the same look-up and SQL. Both are processes of their own. */
 export async function g6RestRead(): Promise<readonly Outcome[]> {
-  // The goals run from bench/dist; the built API stands beside the bench.
-  const api = fileURLToPath(new URL('../../apps/api/dist/main.mjs', import.meta.url));
+  // The goals run from bench/dist/<run>; the built API stands beside the bench.
+  const api = fileURLToPath(new URL('../../../apps/api/dist/main.mjs', import.meta.url));
   if (!existsSync(api)) throw new BackendAbsent('build', 'the API is not built: run `npm run build`');
   return withDatabase(async ({ databaseUrl, pool }) => {
     const dataDir = await mkdtemp(join(tmpdir(), 'tenon-bench-api-'));

@@ -1,5 +1,8 @@
 import { median } from './figures.ts';
 
+/** Rounds until what is measured has been compiled as it will be for good. */
+const WARM_UPS = 3;
+
 /** What one side of a comparison costs or yields per round; any unit, the same for both. */
 export interface Compared {
   readonly ours: number;
@@ -10,7 +13,7 @@ export interface Compared {
 
 /**
  * Measures both sides turn about, in the same process and minute, in alternating order: whatever else the machine is doing then
- * weighs on both. The first round warms up and is not counted.
+ * weighs on both. The first rounds warm up and are not counted.
  */
 export async function compare(rounds: number, ourSide: () => Promise<number>, peerSide: () => Promise<number>): Promise<Compared> {
   // What one side leaves behind is not collected at the other's cost.
@@ -22,16 +25,16 @@ export async function compare(rounds: number, ourSide: () => Promise<number>, pe
   const ours = collected(ourSide);
   const peer = collected(peerSide);
   const figures: { ours: number; peer: number }[] = [];
-  for (let round = 0; round <= rounds; round += 1) {
+  for (let round = -WARM_UPS; round < rounds; round += 1) {
     let figure: { ours: number; peer: number };
-    if (round % 2 === 0) {
+    if (Math.abs(round) % 2 === 0) {
       const first = await ours();
       figure = { ours: first, peer: await peer() };
     } else {
       const first = await peer();
       figure = { ours: await ours(), peer: first };
     }
-    if (round > 0) figures.push(figure);
+    if (round >= 0) figures.push(figure);
   }
   return {
     ours: median(figures.map((figure) => figure.ours)),

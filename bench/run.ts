@@ -1,5 +1,7 @@
 /** `npm run bench [-- G1 G4 …]`: one line a goal, against the peer or limit measured in the same process at the same time. Figures go to stderr. */
 import { fork } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { bundleGoals } from './bundle.ts';
 import { lineOf, type Outcome } from './figures.ts';
 import { GOALS } from './goals.ts';
@@ -51,4 +53,5 @@ for (const goal of wanted.length > 0 ? wanted : Object.keys(GOALS)) {
     console.log(`${goal} FAILED: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
+await rm(dirname(program), { recursive: true, force: true });
 process.exitCode = failed ? 1 : 0;

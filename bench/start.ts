@@ -14,7 +14,7 @@ const SETTLE_MS = 5_000;
 
 /** `npm start` of a built tree with its embedded database: the time to /readyz, and what API, web and database then hold of memory together. */
 export async function start(): Promise<readonly Outcome[]> {
-  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const root = fileURLToPath(new URL('../../../', import.meta.url));
   const missing = ['apps/api/dist/main.mjs', 'apps/web/.next/BUILD_ID'].filter((path) => !existsSync(join(root, path)));
   if (missing.length > 0) throw new BackendAbsent('build', `not built: ${missing.join(', ')}; run \`npm run build\``);
   const place = await mkdtemp(join(tmpdir(), 'tenon-bench-start-'));
