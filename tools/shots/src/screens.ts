@@ -12,7 +12,7 @@ export interface Screen {
 
 /** The sandboxes of the demo that the pictures are of. */
 const ROLLED_BACK = 'reports';
-const PLANNED = 'price-agent';
+const PLANNED = 'citation-graph';
 
 /** The screens that tell the demo's story. Refuses where the demo has not been there. */
 export async function screensOf(context: BrowserContext): Promise<readonly Screen[]> {
