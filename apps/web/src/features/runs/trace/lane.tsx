@@ -41,7 +41,7 @@ export function Lane({ node, span, critical, marks, note }: LaneProps) {
   const place = placeIn(span, node.start, node.end);
   const skipped = node.attempt?.outcome === 'skipped';
   const label = skipped ? (node.attempt?.reason ?? 'skipped') : formatDuration(node.end - node.start);
-  // The label stands where there is room: behind the bar, or before it near the right edge; a long one on the side that has more.
+  // The label stands where there is room: behind the bar, or before it near the right edge; a long one on the side that has more, the time next to the bar.
   const behind = 1 - place.left - place.width;
   const before = note ? place.left > behind : behind < 0.28;
   return (
@@ -84,9 +84,11 @@ export function Lane({ node, span, critical, marks, note }: LaneProps) {
             )}
             style={before ? { right: `calc(${percent(1 - place.left)} + 0.5rem)` } : { left: `calc(${percent(place.left + place.width)} + 0.625rem)` }}
           >
+            {before ? null : label}
+            {note && !before ? ' · ' : null}
             {note}
-            {note ? ' · ' : null}
-            {label}
+            {note && before ? ' · ' : null}
+            {before ? label : null}
           </span>
         </>
       ) : (
