@@ -65,7 +65,7 @@ describe('the budget of a run', () => {
         },
       },
     });
-    const bench = await openEngine({ extensions: [holder], limits: { createBudgetMs: 120 } });
+    const bench = await openEngine({ extensions: [holder], limits: { createBudgetMs: 1_500 } });
     await bench.activate('holder');
     bench.driver.next('create', { kind: 'hang' });
     const { run, sandbox } = await bench.create();

@@ -125,7 +125,7 @@ describe('an answer that comes too late', () => {
         name: 'remote',
         revision: '1.0.0',
         activation: { mode: 'global' },
-        hooks: [{ phase: 'before_create', deadlineMs: 15, points: ['docker.networks'] }, { phase: 'after_create' }],
+        hooks: [{ phase: 'before_create', deadlineMs: 250, points: ['docker.networks'] }, { phase: 'after_create' }],
         effects: ['slot'],
       }),
       EXTERNAL,

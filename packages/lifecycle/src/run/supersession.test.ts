@@ -123,7 +123,7 @@ describe('a run that takes a sandbox over', () => {
   });
 
   it('a forced delete sets the force flag of a plain one that is running', async () => {
-    const bench = await openEngine({ limits: { deleteBudgetMs: 300 } });
+    const bench = await openEngine({ limits: { deleteBudgetMs: 2_000 } });
     const { sandbox } = await bench.create();
     bench.driver.always('delete', { kind: 'hang' });
     const plain = await bench.engine.deleteSandbox(sandbox.id, OPERATOR, PLAIN);
