@@ -5,6 +5,8 @@ import { expect } from 'vitest';
 
 /** Generous: the machine may be busy with everything else. Nothing waits longer than it has to. */
 const PATIENCE_MS = 60_000;
+/** What Chromium answers itself for all that is under way when an interface of the machine comes or goes, such as a container's. */
+const NETWORK_CHANGED = 'net::ERR_NETWORK_CHANGED';
 
 export interface VisitOptions {
   readonly width?: number;
@@ -21,6 +23,7 @@ export class Visit {
   readonly faults: string[] = [];
   /** Bytes of script that came over the wire since the last look, by address. */
   readonly scripts = new Map<string, number>();
+  #tellDropped: () => void = () => undefined;
 
   private constructor(context: BrowserContext, page: Page, origin: string) {
     this.context = context;
@@ -64,10 +67,16 @@ export class Visit {
     }
   }
 
-  /** A page that has all its data: nothing is loading any more. */
+  /** A page that has all its data: nothing is loading any more. What the browser dropped on the way is asked for again. */
   async go(path: string): Promise<void> {
-    await this.page.goto(path);
-    await this.settled();
+    for (let tries = 0; tries < 10; tries += 1) {
+      const dropped = new Promise<false>((tell) => {
+        this.#tellDropped = () => tell(false);
+      });
+      const shown = this.page.goto(path).then(() => this.settled());
+      if ((await Promise.race([shown.then(() => true), dropped])) === true) return;
+    }
+    throw new Error(`${path} cannot be loaded: the machine's network changes each time`);
   }
 
   async settled(): Promise<void> {
@@ -173,6 +182,9 @@ export class Visit {
       const url = request.url();
       if (!url.startsWith(`${this.origin}/`) && !/^(data|blob|about):/.test(url)) this.faults.push(`request to another host: ${url}`);
     });
+    this.page.on('requestfailed', (request) => {
+      if (request.failure()?.errorText === NETWORK_CHANGED) this.#tellDropped();
+    });
     this.page.on('response', (response) => {
       if (response.status() >= 500) this.faults.push(`${response.status()} from ${response.request().method()} ${response.url()}`);
     });
@@ -193,11 +205,11 @@ export class Visit {
 
 /**
  * The browser writes every refused answer to its console: that somebody is not signed in yet, or lost a race, is no error of the page.
- * Nor is it one that a container's network came or went on this machine, at which the browser drops what it was asking: the page asks again.
+ * Nor is it one that a container's network came or went on this machine.
  */
 function expected(text: string): boolean {
   return (
     /^Failed to load resource: the server responded with a status of (401|403|404|409|412|422|502)\b/.test(text) ||
-    text === 'Failed to load resource: net::ERR_NETWORK_CHANGED'
+    text === `Failed to load resource: ${NETWORK_CHANGED}`
   );
 }
