@@ -68,10 +68,10 @@ describe('a stop', () => {
     expect(log).toEqual(['after_stop', 'release of-start']);
   });
 
-  it('whose answer was lost ends in the state that the driver reports: stopped', async () => {
+  it('whose answers were all lost ends in the state that the driver reports: stopped', async () => {
     const bench = await openEngine();
     const { sandbox } = await bench.create();
-    bench.driver.next('stop', { kind: 'lost' });
+    bench.driver.next('stop', { kind: 'lost' }, { kind: 'lost' }, { kind: 'lost' });
     const lost = await bench.end(await bench.engine.stopSandbox(sandbox.id, OPERATOR));
     expect(lost.run.firstError?.code).toBe('driver_unavailable');
     expect(lost.sandbox.state).toBe('stopped');

@@ -3,6 +3,7 @@ import { RunLost } from '../ports/store.ts';
 import type { EffectRecord } from '../records.ts';
 import { RunAborted } from './aborted.ts';
 import { abortError, errorOf } from './attempt.ts';
+import { backoff } from './backoff.ts';
 import { idempotencyKey } from './keys.ts';
 import { abortIfAsked, runPhase, tell } from './phases.ts';
 import { callDriverRelease, owe, released, releaseRows } from './release.ts';
@@ -264,33 +265,51 @@ async function confirmed(session: Session, what: 'stop' | 'delete', budgetMs: nu
   if (session.stepState(`driver:${what}`) === 'done') return;
   session.step(`driver:${what}`, 'intended');
   await session.journal.commit();
-  const begun = session.begin();
   const kind = what === 'stop' ? 'driver_start' : 'driver_create';
   const row: Pick<EffectRecord, 'kind'> = { kind };
   const key = idempotencyKey(session.run.id, what, session.ref.id);
-  const result = await session.guard.run(Math.max(1, budgetMs), (signal) => callDriverRelease(session.driver, row, session.driverCall(key, signal())));
-  const common = { kind: 'driver', phase: null, extension: null, message: what } as const;
-  if (result.kind === 'value') {
-    session.finish(begun, { ...common, outcome: 'ok', effects: closing(session, what) });
-    session.step(`driver:${what}`, 'done');
-    await session.journal.commit();
-    return;
+  const { clock, limits } = session.deps;
+  const until = clock.monotonic() + budgetMs;
+  let parentId: string | null = null;
+  for (let number = 1; ; number++) {
+    const left = Math.max(1, until - clock.monotonic());
+    const begun = session.begin();
+    const result = await session.waitingFor('backend', () =>
+      session.guard.run(left, (signal) => callDriverRelease(session.driver, row, session.driverCall(key, signal()))),
+    );
+    const common = { kind: 'driver', phase: null, extension: null, message: what, number, parentId } as const;
+    parentId ??= begun.id;
+    if (result.kind === 'value') {
+      session.finish(begun, { ...common, outcome: 'ok', effects: closing(session, what) });
+      session.step(`driver:${what}`, 'done');
+      await session.journal.commit();
+      return;
+    }
+    const error =
+      result.kind === 'thrown'
+        ? toTenonError(result.error, 'driver_failed', { attemptId: begun.id })
+        : result.kind === 'timed_out'
+          ? new TenonError('run_timed_out', `${session.driver.name} did not confirm the ${what} within ${Math.round(budgetMs / 1000)} s`, {
+              attemptId: begun.id,
+            })
+          : abortError(result.cause, { attemptId: begun.id });
+    session.finish(begun, {
+      ...common,
+      outcome: result.kind === 'timed_out' ? 'timed_out' : result.kind === 'aborted' ? 'aborted' : 'failed',
+      message: `${what}: ${error.message}`,
+      error: errorOf(error),
+    });
+    // A backend that did not answer may have done it: it is asked again, as both calls are idempotent. One that said no is not.
+    const wait = backoff(clock, number - 1, limits.retryBaseMs, limits.retryMaxMs);
+    if (error.code === 'driver_unavailable' && number < limits.attempts && clock.monotonic() + wait < until) {
+      await session.waitingFor('retry', () => clock.sleep(wait));
+      abortIfAsked(session);
+      continue;
+    }
+    session.step(`driver:${what}`, 'failed');
+    if (result.kind === 'aborted') throw new RunAborted(result.cause, error);
+    throw error;
   }
-  const error =
-    result.kind === 'thrown'
-      ? toTenonError(result.error, 'driver_failed', { attemptId: begun.id })
-      : result.kind === 'timed_out'
-        ? new TenonError('run_timed_out', `${session.driver.name} did not confirm the ${what} within ${Math.round(budgetMs / 1000)} s`, { attemptId: begun.id })
-        : abortError(result.cause, { attemptId: begun.id });
-  session.finish(begun, {
-    ...common,
-    outcome: result.kind === 'timed_out' ? 'timed_out' : result.kind === 'aborted' ? 'aborted' : 'failed',
-    message: `${what}: ${error.message}`,
-    error: errorOf(error),
-  });
-  session.step(`driver:${what}`, 'failed');
-  if (result.kind === 'aborted') throw new RunAborted(result.cause, error);
-  throw error;
 }
 
 function closing(session: Session, what: 'stop' | 'delete'): readonly string[] {

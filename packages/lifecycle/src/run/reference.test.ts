@@ -180,6 +180,21 @@ describe('section 6: what the reference pins', () => {
     expect(gone.sandbox.state).toBe('deleted');
   });
 
+  it('a stop or delete whose answer was lost is asked again, within its run', async () => {
+    const bench = await openEngine();
+    const { sandbox } = await bench.create();
+    bench.driver.next('stop', { kind: 'lost' });
+    const stopped = await bench.end(await bench.engine.stopSandbox(sandbox.id, OPERATOR));
+    expect(stopped).toMatchObject({ run: { status: 'succeeded' }, sandbox: { state: 'stopped' } });
+    expect((await bench.attempts(stopped.run.id)).map((attempt) => [attempt.message?.split(':')[0], attempt.number, attempt.outcome])).toEqual([
+      ['stop', 1, 'failed'],
+      ['stop', 2, 'ok'],
+    ]);
+    bench.driver.next('delete', { kind: 'lost' }, { kind: 'lost' });
+    const deleted = await bench.end(await bench.engine.deleteSandbox(sandbox.id, OPERATOR, { force: false, reason: null }));
+    expect(deleted).toMatchObject({ run: { status: 'succeeded' }, sandbox: { state: 'deleted' } });
+  });
+
   it('a forced delete ends deleted with the driver row owed, and what the workload may still use with it', async () => {
     const released: string[] = [];
     const holder = defineExtension({
