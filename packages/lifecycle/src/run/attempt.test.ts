@@ -192,6 +192,8 @@ describe('attempts of one hook', () => {
     await bench.create();
     await bench.create();
     expect(bench.engine.breaker('remote')).toBe('open');
+    // Three attempts of the first create and two of the second: the breaker refuses the sixth.
+    expect(transport.hooks).toHaveLength(5);
     await expect(bench.create()).rejects.toMatchObject({ code: 'breaker_open' });
     good = true;
     await expect.poll(() => bench.engine.breaker('remote')).toBe('half_open');

@@ -123,6 +123,8 @@ async function attempts(turn: HookTurn, guarded: boolean, now: number): Promise<
       await session.waitingFor('retry', () => deps.clock.sleep(wait));
       const cause = session.guard.aborted;
       if (cause !== null) return { kind: 'aborted', cause, error: end.error };
+      // The breaker counts attempts: one that has opened meanwhile refuses the next try of this very hook.
+      if (guarded && !deps.breakers.admit(active.name, turn.resolved.revision)) return { kind: 'failed', error: end.error };
       begun = null;
     }
   } finally {
