@@ -2,7 +2,7 @@ import type { Clock } from '../ports/clock.ts';
 
 /**
  * One timer for a whole run: arming it again costs a comparison, not a timer of the operating system (a timer and an
- * AbortController for each hook made dispatch five times as dear; see docs/adr on dispatch).
+ * AbortController for each hook made dispatch five times as dear; see docs/adr/0007-one-timer-for-a-run.md).
  */
 export class RunTimer {
   private readonly clock: Clock;
