@@ -48,7 +48,7 @@ describe('the journal', () => {
     expect((await bench.store.getRun(run.id))?.steps.map((step) => step.state).every((state) => state === 'done')).toBe(true);
   });
 
-  it('waits for a store that is away, and loses nothing', async () => {
+  it('waits for a store that is away, says so in the log, and loses nothing', async () => {
     const bench = await openEngine();
     const commit = bench.store.commit.bind(bench.store);
     let away = 0;
@@ -72,6 +72,7 @@ describe('the journal', () => {
     open();
     const { run, sandbox } = await bench.end(opened);
     expect(away).toBe(0);
+    expect(bench.logLines.filter((line) => line.includes('a run waits for its store') && line.includes('"waitingFor":"store"'))).toHaveLength(3);
     expect([run.status, sandbox.state]).toEqual(['succeeded', 'ready']);
     expect((await bench.attempts(run.id)).map((attempt) => attempt.message)).toEqual(['create', 'start', 'ready']);
     expect(bench.driver.changes()).toEqual(['create', 'start']);

@@ -1,6 +1,8 @@
+import type { WaitingFor } from '@tenon/vocabulary';
 import { TenonError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { JournalEntry, JournalStore, RunLease } from '../ports/store.ts';
+import type { EngineLog } from './deps.ts';
 
 /**
  * What a run writes. Notes wait for the next commit, so that a run costs about one commit for each external side effect and no more;
@@ -19,13 +21,15 @@ export class StoreJournal implements Journal {
   private readonly store: Pick<JournalStore, 'commit'>;
   private readonly lease: RunLease;
   private readonly clock: Clock;
+  private readonly log: Pick<EngineLog, 'warn'>;
   private pending: JournalEntry[] = [];
   private last: Promise<void> = Promise.resolve();
 
-  constructor(store: Pick<JournalStore, 'commit'>, lease: RunLease, clock: Clock) {
+  constructor(store: Pick<JournalStore, 'commit'>, lease: RunLease, clock: Clock, log: Pick<EngineLog, 'warn'>) {
     this.store = store;
     this.lease = lease;
     this.clock = clock;
+    this.log = log;
   }
 
   get waiting(): number {
@@ -57,6 +61,8 @@ export class StoreJournal implements Journal {
         // Entries are written by id, so repeating a commit whose answer was lost writes the same rows again.
         const passing = error instanceof TenonError && error.code === 'store_unavailable';
         if (!passing || this.clock.monotonic() - since > STORE_PATIENCE_MS) throw error;
+        // The run's own row cannot say so while the store is away: the log does.
+        this.log.warn({ runId: this.lease.runId, waitingFor: 'store' satisfies WaitingFor, err: error.message }, 'a run waits for its store');
         await this.clock.sleep(wait);
       }
     }

@@ -216,7 +216,7 @@ export class Runner {
     ]);
     const session = new Session({
       deps,
-      journal: new StoreJournal(deps.store, lease, deps.clock),
+      journal: new StoreJournal(deps.store, lease, deps.clock, deps.log),
       lease,
       driver,
       capabilities,
