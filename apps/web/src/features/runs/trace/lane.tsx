@@ -79,21 +79,16 @@ export function Lane({ node, span, critical, marks, note }: LaneProps) {
           ) : null}
           <span
             className={cx(
-              'absolute top-1/2 inline-flex -translate-y-1/2 items-center gap-1 py-1 text-xs leading-none whitespace-nowrap text-ink2 max-md:hidden',
+              'absolute top-1/2 inline-flex max-w-[70%] -translate-y-1/2 items-center gap-1 truncate text-xs leading-none whitespace-nowrap text-ink2 max-md:hidden',
               before && 'justify-end',
             )}
-            style={
-              before
-                ? { right: `calc(${percent(1 - place.left)} + 0.5rem)`, maxWidth: `calc(${percent(place.left)} - 0.75rem)` }
-                : { left: `calc(${percent(place.left + place.width)} + 0.625rem)`, maxWidth: `calc(${percent(behind)} - 0.75rem)` }
-            }
+            style={before ? { right: `calc(${percent(1 - place.left)} + 0.5rem)` } : { left: `calc(${percent(place.left + place.width)} + 0.625rem)` }}
           >
-            {before ? null : <span className="shrink-0">{label}</span>}
+            {before ? null : label}
             {note && !before ? ' · ' : null}
-            {/* Only the maker's name gives way where the lane is narrow: the time always stands. */}
-            {note ? <span className="min-w-0 truncate py-1">{note}</span> : null}
+            {note}
             {note && before ? ' · ' : null}
-            {before ? <span className="shrink-0">{label}</span> : null}
+            {before ? label : null}
           </span>
         </>
       ) : (
